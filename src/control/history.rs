@@ -1,0 +1,1 @@
+//! Generations kept for rollback: who, when, what changed, and the text.

@@ -1,0 +1,6 @@
+//! The path of a change: check, diff, prepare, commit, publish. The one owner of the swap.
+
+pub mod change;
+pub mod event;
+pub mod history;
+pub mod live;

@@ -1,0 +1,5 @@
+//! The one owner of "is it up": probe results in, verdicts and transitions out. Pure: `now` is an argument.
+
+pub mod bounds;
+pub mod monitor;
+pub mod window;

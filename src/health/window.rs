@@ -1,0 +1,1 @@
+//! The sample window of one probed address (FD-C16 to FD-C19).

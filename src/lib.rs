@@ -1,0 +1,23 @@
+//! Tidegate: the edge you can break, time and trust. The rooms, in reading order:
+//!
+//! - [`model`]: the nouns (pure)
+//! - [`decide`]: which route, which origin, and why (pure)
+//! - [`health`]: is it up (pure)
+//! - [`config`]: routes.toml to table, or diagnostics (pure)
+//! - [`ambient`]: the clock and chance
+//! - [`tls`]: certificates and policies
+//! - [`telemetry`]: metrics, access lines, logs
+//! - [`control`]: the path of a change
+//! - [`probe`]: sends what health asks for
+
+#![forbid(unsafe_code)]
+
+pub mod ambient;
+pub mod config;
+pub mod control;
+pub mod decide;
+pub mod health;
+pub mod model;
+pub mod probe;
+pub mod telemetry;
+pub mod tls;

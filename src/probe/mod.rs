@@ -1,0 +1,1 @@
+//! Sends what health asks for, on a runtime that no request uses.

@@ -1,0 +1,4 @@
+//! What is worth saying: metrics, access lines, logs.
+
+pub mod access_log;
+pub mod metrics;

@@ -1,0 +1,1 @@
+//! Domain policies as rustls server configurations (FD-H1 to FD-H8).
