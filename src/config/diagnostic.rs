@@ -50,6 +50,16 @@ impl Diagnostics {
     pub fn whole_file(file: &str, code: &'static str, message: String, help: Option<String>) -> Self {
         let severity = Severity::Error;
         let file = file.to_owned();
-        Self(vec![Diagnostic { severity, code, message, help, rule: None, file, line: 0, column: 0, span: None }])
+        Self(vec![Diagnostic {
+            severity,
+            code,
+            message,
+            help,
+            rule: None,
+            file,
+            line: 0,
+            column: 0,
+            span: None,
+        }])
     }
 }

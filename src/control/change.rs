@@ -20,10 +20,17 @@ use crate::telemetry::metrics::Metrics;
 #[derive(Debug, Clone)]
 pub enum Outcome {
     Unchanged(Generation),
-    Applied { generation: Generation, changes: Vec<Change>, warnings: Diagnostics },
+    Applied {
+        generation: Generation,
+        changes: Vec<Change>,
+        warnings: Diagnostics,
+    },
     Refused(Diagnostics),
     /// The writer started from another generation than the one that serves.
-    Conflict { base: Generation, current: Generation },
+    Conflict {
+        base: Generation,
+        current: Generation,
+    },
 }
 
 /// One generation of the past.

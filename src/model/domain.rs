@@ -82,7 +82,11 @@ pub enum TlsPolicy {
     Tls12_2023,
     Tls12_2022,
     /// Only the listed suites, in the listed order.
-    Customized { minimum: MinimumTls, suites12: Vec<Suite12>, suites13: Vec<Suite13> },
+    Customized {
+        minimum: MinimumTls,
+        suites12: Vec<Suite12>,
+        suites13: Vec<Suite13>,
+    },
 }
 
 /// Whether ownership of a domain is proved (FD-A14, FD-A16).
