@@ -9,6 +9,7 @@
 //! - [`telemetry`]: metrics, access lines, logs
 //! - [`control`]: the path of a change
 //! - [`probe`]: sends what health asks for
+//! - [`proxy`]: the HTTP corridor
 
 #![forbid(unsafe_code)]
 
@@ -19,5 +20,6 @@ pub mod decide;
 pub mod health;
 pub mod model;
 pub mod probe;
+pub mod proxy;
 pub mod telemetry;
 pub mod tls;

@@ -2,14 +2,27 @@
 
 pub mod diagnostic;
 pub mod diff;
+mod edge;
+mod expects;
+mod groups;
+mod lint;
+mod places;
+mod reader;
 pub mod render;
+mod routes;
+mod settings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use toml::de::DeTable;
+
+use crate::model::limits::TABLE_BYTES;
+use crate::model::router::Router;
 use crate::model::table::Table;
 use diagnostic::Diagnostics;
+use reader::{Located, Note, Reader, Section, nearest};
 
 /// `[edge]`: what needs a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +70,84 @@ pub struct Checked {
 ///
 /// # Errors
 /// Every mistake of the file, in one go.
-pub fn read(_file: &str, _text: &str) -> Result<Checked, Diagnostics> {
-    todo!()
+pub fn read(file: &str, text: &str) -> Result<Checked, Diagnostics> {
+    let reader = Reader::new(file, text);
+    if text.len() > TABLE_BYTES {
+        let note = Note::new("file-size", format!("{} bytes are more than {TABLE_BYTES}", text.len()));
+        reader.error(&(0..0), note.help("split the table over several edges"));
+        return Err(reader.finish());
+    }
+    let (parsed, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let help = "see https://toml.io for the syntax";
+        reader.error(&error.span().unwrap_or(0..0), Note::new("toml", error.message()).help(help));
+    }
+    let span = parsed.span();
+    let root = Section::new(&reader, parsed.get_ref(), String::new(), span);
+    let (edge, table) = if errors.is_empty() { sections(&root) } else { Default::default() };
+    if errors.is_empty() {
+        root.finish();
+    }
+    if reader.has_errors() {
+        return Err(reader.finish());
+    }
+    Ok(Checked { edge, table, warnings: reader.finish() })
+}
+
+fn sections(root: &Section<'_, '_>) -> (EdgeSettings, Table) {
+    let edge = edge::read(root);
+    let (settings, secrets) = settings::read(root);
+    let regions = places::regions(root);
+    let certificates = places::certificates(root, &settings.limits);
+    let endpoints = places::endpoints(root, &settings.front_door_id, &settings.limits);
+    let mut domains = places::domains(root, &certificates, &settings.limits);
+    let context = groups::Context { settings: &settings, secrets: &secrets, regions: &regions, certificates: &certificates };
+    let mut groups = groups::read(root, &context);
+    let mut context = routes::Context {
+        limits: &settings.limits,
+        endpoints: &endpoints,
+        certificates: &certificates,
+        groups: &mut groups,
+        domains: &mut domains,
+    };
+    let routes = routes::read(root, &mut context);
+    let router = Router::build(&domains.list, &routes.routes);
+    let mut table = Table {
+        settings,
+        regions,
+        certificates,
+        domains: domains.list,
+        groups: groups.groups.clone(),
+        origins: groups.origins.clone(),
+        routes: routes.routes.clone(),
+        router,
+        expects: Vec::new(),
+    };
+    table.expects = expects::read(root, &table);
+    if !root.reader.has_errors() {
+        lint::warn(root, &table, &groups, &routes);
+    }
+    (edge, table)
+}
+
+/// The number that `limits.composite_routes` bounds (FD-B19).
+pub fn composite_routes(table: &Table) -> usize {
+    routes::composite(&table.routes)
+}
+
+/// A reference to something that is not there, with the nearest name that is.
+fn dangling<'k>(
+    section: &Section<'_, '_>,
+    key: &'static str,
+    text: &Located<&str>,
+    known: impl Iterator<Item = &'k str>,
+) {
+    let known: Vec<&str> = known.collect();
+    let help = match nearest(text.value, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None if known.is_empty() => String::from("there is none yet"),
+        None => format!("known: {}", known.join(", ")),
+    };
+    let note = Note::new("dangling-reference", format!("{key} {:?} does not exist", text.value));
+    section.reader.error(&text.span, note.help(help));
 }
