@@ -8,6 +8,7 @@
 //! - [`tls`]: certificates and policies
 //! - [`telemetry`]: metrics, access lines, logs
 //! - [`control`]: the path of a change
+//! - [`http1`]: HTTP/1.x as bytes: heads, bodies, connections
 //! - [`probe`]: sends what health asks for
 //! - [`proxy`]: the HTTP corridor
 
@@ -18,6 +19,7 @@ pub mod config;
 pub mod control;
 pub mod decide;
 pub mod health;
+pub mod http1;
 pub mod model;
 pub mod probe;
 pub mod proxy;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::model::snapshot::Snapshot;
 use crate::telemetry::metrics::TableMetrics;
 use crate::tls::material::Material;
 
 /// One generation with everything that serves it; swapped as a whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pinned {
     pub snapshot: Snapshot,
     pub tls: Arc<Material>,
@@ -17,20 +18,50 @@ pub struct Pinned {
 }
 
 #[derive(Debug)]
-pub struct Live(ArcSwap<Pinned>);
+pub struct Live {
+    now: ArcSwap<Pinned>,
+    /// Counts publications, so that whoever sleeps can be told.
+    published: watch::Sender<u64>,
+}
 
 impl Live {
-    pub fn new(first: Pinned) -> Self {
-        Self(ArcSwap::from_pointee(first))
+    fn new(first: Pinned) -> Self {
+        Self { now: ArcSwap::from_pointee(first), published: watch::Sender::new(0) }
     }
 
     /// Wait-free, for anyone.
     pub fn pin(&self) -> Arc<Pinned> {
-        self.0.load_full()
+        self.now.load_full()
     }
 
-    /// Only `control::change` calls this.
-    pub(super) fn publish(&self, next: Pinned) {
-        self.0.store(Arc::new(next));
+    /// Whether `pinned` is still what serves. Cheaper than pinning once more.
+    pub fn is(&self, pinned: &Arc<Pinned>) -> bool {
+        Arc::ptr_eq(&self.now.load(), pinned)
+    }
+
+    /// Wakes on every publication.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
+    }
+}
+
+/// The one that may publish. There is one per edge, and it cannot be copied.
+#[derive(Debug)]
+pub struct Publisher {
+    live: Arc<Live>,
+}
+
+impl Publisher {
+    pub fn new(first: Pinned) -> Self {
+        Self { live: Arc::new(Live::new(first)) }
+    }
+
+    pub const fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    pub fn publish(&mut self, next: Pinned) {
+        self.live.now.store(Arc::new(next));
+        self.live.published.send_modify(|count| *count += 1);
     }
 }

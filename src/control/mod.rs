@@ -2,5 +2,7 @@
 
 pub mod change;
 pub mod event;
+pub mod files;
 pub mod history;
 pub mod live;
+mod room;

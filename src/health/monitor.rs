@@ -345,6 +345,12 @@ impl Monitor {
         }
     }
 
+    /// The origins that a target's results are for.
+    pub fn watchers(&self, target: &ProbeTarget) -> Vec<(GroupName, OriginName)> {
+        let mine = self.watched.iter().filter(|one| one.target.as_ref() == Some(target));
+        mine.map(|one| (one.group.clone(), one.origin.clone())).collect()
+    }
+
     pub fn poll_transition(&mut self) -> Option<Transition> {
         self.told.pop_front()
     }

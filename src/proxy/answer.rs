@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::deliver::{CACHE_STATUS, put_status_line};
 use super::fail::{Failure, page};
-use super::http1::body::Frame;
-use super::http1::conn::put_field;
-use super::http1::parse::Framing;
+use crate::http1::body::Frame;
+use crate::http1::conn::put_field;
+use crate::http1::parse::Framing;
 use super::side::ClientSide;
 use super::visit::Visit;
 use crate::ambient;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use bytes::Bytes;
 
 use super::fail::Failure;
-use super::http1::fields::{Known, tokens};
-use super::http1::parse::{Framing, RequestHead, Version};
+use crate::http1::fields::{Known, tokens};
+use crate::http1::parse::{Framing, RequestHead, Version};
 use super::line::Line;
 use crate::decide::path::normalise;
 use crate::model::limits::{Limits, REQUEST_CHAIN_HOPS};

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::fail::Failure;
-use super::http1::conn::Conn;
+use crate::http1::conn::Conn;
 use super::http2::to_origin;
 use super::io::EdgeIo;
 use super::pool::Slot;

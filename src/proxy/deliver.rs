@@ -3,9 +3,9 @@
 use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::http1::conn::put_field;
-use super::http1::fields::{Field, Fields, Known};
-use super::http1::parse::{Framing, ResponseHead, Version};
+use crate::http1::conn::put_field;
+use crate::http1::fields::{Field, Fields, Known};
+use crate::http1::parse::{Framing, ResponseHead, Version};
 use super::worker::Reference;
 
 /// The value of `X-Cache` while no route caches (section G.8).

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::fail::Failure;
-use super::http1::body::{BodyError, Frame};
-use super::http1::parse::{HeadError, HeadLimits, ResponseHead};
+use crate::http1::body::{BodyError, Frame};
+use crate::http1::parse::{HeadError, HeadLimits, ResponseHead};
 use super::line::Presence;
 use super::side::{ClientSide, Direction, Moved, OriginSide, poll_down, poll_up};
 use crate::model::limits::{ORIGIN_HEADER_COUNT, ORIGIN_HEADERS_BYTES, REPLAY_BYTES};

@@ -4,9 +4,9 @@ use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::arrive::Asked;
-use super::http1::conn::put_field;
-use super::http1::fields::{Field, Known, tokens};
-use super::http1::parse::{Framing, RequestHead};
+use crate::http1::conn::put_field;
+use crate::http1::fields::{Field, Known, tokens};
+use crate::http1::parse::{Framing, RequestHead};
 use super::line::Line;
 use super::worker::Reference;
 use crate::model::group::Origin;

@@ -1,6 +1,5 @@
 //! The HTTP corridor: a connection comes in, its requests are decided, forwarded and delivered, and recorded.
 
-pub mod http1;
 pub mod http2;
 pub mod io;
 pub mod side;

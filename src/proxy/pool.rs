@@ -8,7 +8,7 @@ use std::time::Duration;
 use pingora::connectors::http::v2::ConnectionRef;
 use tokio::time::Instant;
 
-use super::http1::conn::Conn;
+use crate::http1::conn::Conn;
 use super::io::EdgeIo;
 use crate::model::group::OriginHttp;
 use crate::model::limits::ORIGIN_IDLE_S;

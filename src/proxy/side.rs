@@ -2,8 +2,8 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::http1::body::{BodyError, Frame};
-use super::http1::conn::Conn;
+use crate::http1::body::{BodyError, Frame};
+use crate::http1::conn::Conn;
 use super::http2::to_client::ClientStream;
 use super::http2::to_origin::OriginStream;
 use super::io::EdgeIo;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::http1::body::Frame;
-use super::http1::conn::Conn;
+use crate::http1::body::Frame;
+use crate::http1::conn::Conn;
 use super::io::EdgeIo;
 use super::line::Presence;
 

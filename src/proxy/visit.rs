@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::arrive::Asked;
 use super::exchange::Upload;
 use super::fail::Failure;
-use super::http1::parse::RequestHead;
+use crate::http1::parse::RequestHead;
 use super::line::Line;
 use super::side::Direction;
 use super::worker::{Reference, View, Worker};

@@ -1,4 +1,5 @@
 //! What is worth saying: metrics, access lines, logs.
 
 pub mod access_log;
+pub mod logs;
 pub mod metrics;

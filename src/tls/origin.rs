@@ -77,6 +77,17 @@ impl OriginTlsConfig {
         Ok(Self { config, server_name, by_host: Arc::new(ByHost { recipe, made: Mutex::default() }) })
     }
 
+    /// The configuration for a probe: there is no client host to compare with, so the origin's own name counts, and
+    /// the probe speaks HTTP/1.1 whatever traffic speaks.
+    pub fn for_probe(&self) -> Arc<ClientConfig> {
+        if self.config.alpn_protocols.len() == 1 {
+            return self.config.clone();
+        }
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
+    }
+
     /// The configuration for a client that asked for `host` (FD-H24 `incoming_host`).
     pub fn for_incoming_host(&self, host: &str) -> Arc<ClientConfig> {
         let mut made = self.by_host.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::SendStream;
 
-use crate::proxy::http1::body::{BodyError, Frame};
+use crate::http1::body::{BodyError, Frame};
 
 /// The sending half of a stream with at most one piece waiting for window.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::outgoing::Outgoing;
-use crate::proxy::http1::body::{BodyError, Frame};
-use crate::proxy::http1::fields::Fields;
+use crate::http1::body::{BodyError, Frame};
+use crate::http1::fields::Fields;
 
 /// One request of a client over HTTP/2.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use pingora::protocols::Stream;
 use pingora::protocols::http::v2::client::Http2Session;
 
 use super::outgoing::Outgoing;
-use crate::proxy::http1::body::{BodyError, Frame};
-use crate::proxy::http1::fields::Fields;
-use crate::proxy::http1::parse::{Framing, ResponseHead, Version};
+use crate::http1::body::{BodyError, Frame};
+use crate::http1::fields::Fields;
+use crate::http1::parse::{Framing, ResponseHead, Version};
 
 /// Streams of one connection to an origin at a time.
 const STREAMS_MAX: usize = 100;

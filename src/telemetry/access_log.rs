@@ -1,1 +1,0 @@
-//! Access lines: handed over by the workers, written by one thread, dropped and counted when it cannot keep up.
