@@ -79,11 +79,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
         (self.io, self.inbox)
     }
 
-    /// Gives back bytes that were read before this connection was made.
-    pub fn put_back(&mut self, bytes: &[u8]) {
-        self.inbox.extend_from_slice(bytes);
-    }
-
     /// Whether bytes wait that nobody has read: a pipelined request, or garbage of an origin.
     pub fn has_input(&self) -> bool {
         !self.inbox.is_empty()
@@ -124,6 +119,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
         self.inbox = BytesMut::new();
         self.outbox = BytesMut::new();
         std::future::poll_fn(|cx| self.poll_fill_small(cx)).await.map(|read| read > 0)
+    }
+
+    /// Reads once more behind what is waiting; the number of bytes, 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// Those of the socket.
+    pub async fn read_more(&mut self) -> io::Result<usize> {
+        std::future::poll_fn(|cx| self.poll_fill_small(cx)).await
     }
 
     /// The next request's head; None where the client closed before it began one.

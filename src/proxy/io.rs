@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use pingora::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
     UniqueIDType, raw_connect::ProxyDigest,
@@ -91,38 +92,87 @@ impl AsyncWrite for EdgeIo {
     }
 }
 
+/// A stream some of whose bytes were read already.
+#[derive(Debug)]
+pub struct Rewound {
+    read: Bytes,
+    io: EdgeIo,
+}
+
+impl Rewound {
+    pub const fn new(read: Bytes, io: EdgeIo) -> Self {
+        Self { read, io }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        self.io.tcp()
+    }
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.read.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let take = self.read.len().min(buf.remaining());
+        buf.put_slice(&self.read.split_to(take));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// What pingora's engine asks of a stream; it is told nothing but the socket's identity.
+macro_rules! streams {
+    ($($stream:ty),*) => {$(
 #[async_trait::async_trait]
-impl Shutdown for EdgeIo {
+impl Shutdown for $stream {
     async fn shutdown(&mut self) {
         // The other side may be gone already; there is nobody to tell.
         let _ = AsyncWriteExt::shutdown(self).await;
     }
 }
 
-impl UniqueID for EdgeIo {
+impl UniqueID for $stream {
     fn id(&self) -> UniqueIDType {
         std::os::fd::AsRawFd::as_raw_fd(self.tcp())
     }
 }
 
-impl Ssl for EdgeIo {}
+impl Ssl for $stream {}
 
-impl GetTimingDigest for EdgeIo {
+impl GetTimingDigest for $stream {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
         Vec::new()
     }
 }
 
-impl GetProxyDigest for EdgeIo {
+impl GetProxyDigest for $stream {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         None
     }
 }
 
-impl GetSocketDigest for EdgeIo {
+impl GetSocketDigest for $stream {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         None
     }
 }
 
-impl Peek for EdgeIo {}
+impl Peek for $stream {}
+    )*};
+}
+
+streams!(EdgeIo, Rewound);

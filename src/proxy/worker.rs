@@ -27,6 +27,8 @@ pub struct Shared {
     pub edge: String,
     /// HTTP/2 with prior knowledge on plain listeners.
     pub h2c: bool,
+    /// Port of the first TLS listener: where the built-in redirect leads.
+    pub https_port: Option<u16>,
     /// Connections of clients now.
     pub connections: AtomicUsize,
     /// WebSockets now.

@@ -77,14 +77,12 @@ impl OriginTlsConfig {
         Ok(Self { config, server_name, by_host: Arc::new(ByHost { recipe, made: Mutex::default() }) })
     }
 
-    /// The configuration for a probe: there is no client host to compare with, so the origin's own name counts, and
-    /// the probe speaks HTTP/1.1 whatever traffic speaks.
+    /// The configuration for a probe: there is no client host to compare with, so the origin's own name counts; the
+    /// probe speaks HTTP/1.1 whatever traffic speaks; and its TLS session is always a new one (FD-C6).
     pub fn for_probe(&self) -> Arc<ClientConfig> {
-        if self.config.alpn_protocols.len() == 1 {
-            return self.config.clone();
-        }
         let mut config = (*self.config).clone();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = rustls::client::Resumption::disabled();
         Arc::new(config)
     }
 
