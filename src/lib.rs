@@ -14,10 +14,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod ambient;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod decide;
+pub mod demo;
 pub mod health;
 pub mod http1;
 pub mod model;
