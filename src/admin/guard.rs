@@ -31,7 +31,12 @@ pub async fn check(State(state): State<AdminState>, request: Request, next: Next
 ///
 /// # Errors
 /// 401 without the token, 403 from a foreign page, 421 for a foreign host.
-pub fn allowed(headers: &HeaderMap, mutation: bool, token: Option<&str>, address: SocketAddr) -> Result<(), Problem> {
+pub fn allowed(
+    headers: &HeaderMap,
+    mutation: bool,
+    token: Option<&str>,
+    address: SocketAddr,
+) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
     let host = text(header::HOST).unwrap_or("");
     let bearer = text(header::AUTHORIZATION).and_then(|v| v.strip_prefix("Bearer "));
@@ -40,17 +45,33 @@ pub fn allowed(headers: &HeaderMap, mutation: bool, token: Option<&str>, address
         let right = bearer.is_some_and(|given| bool::from(given.as_bytes().ct_eq(token.as_bytes())));
         if !open && !right {
             let detail = "send `Authorization: Bearer TOKEN` with the token of `[edge] admin_token_file`";
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "/problems/token", "A token is needed", detail));
+            return Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "/problems/token",
+                "A token is needed",
+                detail,
+            ));
         }
     }
     if !own_host(host, address) {
         let detail = format!("this API does not serve {host:?}: call it by its address or as localhost");
-        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "/problems/host", "The host is not this API's", detail));
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "/problems/host",
+            "The host is not this API's",
+            detail,
+        ));
     }
-    let foreign = |origin: &str| origin.split_once("://").is_none_or(|(_, rest)| !rest.eq_ignore_ascii_case(host));
+    let foreign =
+        |origin: &str| origin.split_once("://").is_none_or(|(_, rest)| !rest.eq_ignore_ascii_case(host));
     if mutation && text(header::ORIGIN).is_some_and(foreign) {
         let detail = "a page of another site may not change this edge";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "/problems/origin", "The call comes from another site", detail));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "/problems/origin",
+            "The call comes from another site",
+            detail,
+        ));
     }
     Ok(())
 }
@@ -63,5 +84,7 @@ fn own_host(host: &str, address: SocketAddr) -> bool {
     };
     let bare = bare.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip == address.ip() || address.ip().is_unspecified())
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip == address.ip() || address.ip().is_unspecified())
 }

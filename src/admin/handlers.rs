@@ -47,7 +47,10 @@ fn etag(generation: Generation) -> HeaderValue {
 
 pub async fn table(State(state): State<AdminState>) -> Response {
     let (generation, text) = state.control.table();
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/toml")), (header::ETAG, etag(generation))];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/toml")),
+        (header::ETAG, etag(generation)),
+    ];
     (headers, text.to_string()).into_response()
 }
 
@@ -63,11 +66,14 @@ fn base(headers: &HeaderMap) -> Result<Option<Generation>, Problem> {
         return Ok(None);
     }
     let number = text.trim_matches('"').parse::<u64>();
-    number.map(|n| Some(Generation(n))).map_err(|_| Problem::bad_request(format!("If-Match {text:?} is no generation")))
+    number
+        .map(|n| Some(Generation(n)))
+        .map_err(|_| Problem::bad_request(format!("If-Match {text:?} is no generation")))
 }
 
 fn utf8(body: &[u8]) -> Result<&str, Problem> {
-    std::str::from_utf8(body).map_err(|error| Problem::bad_request(format!("the table is not UTF-8: {error}")))
+    std::str::from_utf8(body)
+        .map_err(|error| Problem::bad_request(format!("the table is not UTF-8: {error}")))
 }
 
 fn outcome(outcome: Outcome) -> Answer {
@@ -77,12 +83,14 @@ fn outcome(outcome: Outcome) -> Answer {
             Ok(([(header::ETAG, etag(generation))], Json(body)).into_response())
         }
         Outcome::Unchanged(generation) => {
-            let body = json!({ "outcome": "unchanged", "generation": generation, "changes": [], "warnings": [] });
+            let body =
+                json!({ "outcome": "unchanged", "generation": generation, "changes": [], "warnings": [] });
             Ok(([(header::ETAG, etag(generation))], Json(body)).into_response())
         }
         Outcome::Refused(diagnostics) => Err(Problem::refused(diagnostics)),
         Outcome::Conflict { base, current } => {
-            let detail = format!("you started from generation {base}, and {current} serves: read it and try again");
+            let detail =
+                format!("you started from generation {base}, and {current} serves: read it and try again");
             let status = StatusCode::PRECONDITION_FAILED;
             Err(Problem::new(status, "/problems/stale-generation", "Somebody else changed the table", detail))
         }
@@ -92,12 +100,21 @@ fn outcome(outcome: Outcome) -> Answer {
 /// Work that may take milliseconds happens beside the API's own thread.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let failed = |e: tokio::task::JoinError| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Something went wrong", e.to_string())
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "/problems/internal",
+            "Something went wrong",
+            e.to_string(),
+        )
     };
     tokio::task::spawn_blocking(work).await.map_err(failed)
 }
 
-pub async fn put_table(State(state): State<AdminState>, headers: HeaderMap, body: axum::body::Bytes) -> Answer {
+pub async fn put_table(
+    State(state): State<AdminState>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Answer {
     let base = base(&headers)?;
     utf8(&body)?;
     let work = move || state.control.apply(utf8(&body).unwrap_or(""), base, "api");
@@ -131,7 +148,9 @@ pub async fn health(State(state): State<AdminState>) -> Json<Value> {
     let edge = &state.control.edge().name;
     let ready = state.ready.load(Ordering::Acquire);
     let origins = state.control.health();
-    Json(json!({ "edge": edge, "ready": ready, "generation": snapshot.generation, "regions": regions, "origins": origins }))
+    Json(
+        json!({ "edge": edge, "ready": ready, "generation": snapshot.generation, "regions": regions, "origins": origins }),
+    )
 }
 
 /// Body of `POST /v1/explain`.
@@ -192,7 +211,11 @@ pub struct RegionBody {
     dial: Option<i64>,
 }
 
-pub async fn put_region(State(state): State<AdminState>, Path(name): Path<String>, body: axum::body::Bytes) -> Answer {
+pub async fn put_region(
+    State(state): State<AdminState>,
+    Path(name): Path<String>,
+    body: axum::body::Bytes,
+) -> Answer {
     let body: RegionBody = parsed(&body)?;
     let dial = body.dial.map(Percent::try_from).transpose();
     let dial = dial.map_err(|error| Problem::bad_request(format!("dial {error}")))?;
@@ -236,7 +259,10 @@ pub async fn put_override(
     let up = body.verdict.map(|v| v == Verdict::Up);
     let done = state.control.force_verdict(&group, &origin, up, Duration::from_secs(body.for_s), "api");
     done.map_err(|unknown| Problem::not_found(unknown.to_string()))?;
-    Ok(Json(json!({ "group": group, "origin": origin, "verdict": up.map(|up| if up { "up" } else { "down" }) })).into_response())
+    Ok(Json(
+        json!({ "group": group, "origin": origin, "verdict": up.map(|up| if up { "up" } else { "down" }) }),
+    )
+    .into_response())
 }
 
 /// Leaves the list of subscribers when the stream is dropped.
@@ -254,12 +280,18 @@ pub async fn events(
     let subscriber = Subscriber(state.clone());
     if state.subscribers.fetch_add(1, Ordering::Relaxed) >= EVENT_SUBSCRIBERS {
         let detail = format!("{EVENT_SUBSCRIBERS} readers follow the events already");
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/subscribers", "Too many readers", detail));
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "/problems/subscribers",
+            "Too many readers",
+            detail,
+        ));
     }
     let stream = BroadcastStream::new(state.control.events()).filter_map(move |event| {
         let _counted = &subscriber;
         // A reader that cannot keep up misses the oldest ones.
-        let event = event.ok().and_then(|event| axum::response::sse::Event::default().json_data(&*event).ok());
+        let event =
+            event.ok().and_then(|event| axum::response::sse::Event::default().json_data(&*event).ok());
         std::future::ready(event.map(Ok))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))

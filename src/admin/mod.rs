@@ -43,7 +43,12 @@ impl std::ops::Deref for AdminState {
 }
 
 impl AdminState {
-    pub fn new(control: Arc<Control>, token: Option<String>, address: SocketAddr, ready: Arc<AtomicBool>) -> Self {
+    pub fn new(
+        control: Arc<Control>,
+        token: Option<String>,
+        address: SocketAddr,
+        ready: Arc<AtomicBool>,
+    ) -> Self {
         Self(Arc::new(Inner { control, token, address, ready, subscribers: AtomicUsize::new(0) }))
     }
 }

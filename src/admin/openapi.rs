@@ -6,17 +6,29 @@ use serde_json::{Map, Value, json};
 pub const CALLS: [(&str, &str, &str); 17] = [
     ("get", "/", "A page with links"),
     ("get", "/livez", "The process is alive"),
-    ("get", "/readyz", "200 when a table is loaded and the listeners are bound, 503 before and while draining"),
+    (
+        "get",
+        "/readyz",
+        "200 when a table is loaded and the listeners are bound, 503 before and while draining",
+    ),
     ("get", "/metrics", "Prometheus text"),
     ("get", "/v1/table", "The whole routes.toml with its generation as ETag"),
     ("put", "/v1/table", "Replaces the table: If-Match names the generation it started from, or *"),
     ("post", "/v1/table/check", "The gate without the swap"),
-    ("get", "/v1/health", "Every origin: verdict, window, latency, last failure, next probe; every region: state and dial"),
+    (
+        "get",
+        "/v1/health",
+        "Every origin: verdict, window, latency, last failure, next probe; every region: state and dial",
+    ),
     ("post", "/v1/explain", "The decision about a hypothetical request, and every step of it"),
     ("get", "/v1/history", "Generations: when, by whom, what changed"),
     ("post", "/v1/rollback", "Back to a generation, or to the one before, as a new generation"),
     ("put", "/v1/regions/{name}", "State (active, drained, isolated) and dial (0 to 100) of a region"),
-    ("put", "/v1/origin-groups/{group}/origins/{origin}/override", "Forces a verdict for a while; null lifts it"),
+    (
+        "put",
+        "/v1/origin-groups/{group}/origins/{origin}/override",
+        "Forces a verdict for a while; null lifts it",
+    ),
     ("get", "/v1/events", "Server-sent events: swaps, refusals, transitions, orders"),
     ("get", "/v1/openapi.json", "This document"),
     ("head", "/v1/table", "The generation as ETag"),
@@ -26,7 +38,9 @@ pub const CALLS: [(&str, &str, &str); 17] = [
 fn body(method: &str, path: &str) -> Option<Value> {
     let object = |properties: Value| json!({ "application/json": { "schema": { "type": "object", "properties": properties } } });
     let content = match (method, path) {
-        ("put", "/v1/table") | ("post", "/v1/table/check") => json!({ "application/toml": { "schema": { "type": "string" } } }),
+        ("put", "/v1/table") | ("post", "/v1/table/check") => {
+            json!({ "application/toml": { "schema": { "type": "string" } } })
+        }
         ("post", "/v1/explain") => object(json!({
             "method": { "type": "string", "default": "GET" },
             "url": { "type": "string" },

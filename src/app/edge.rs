@@ -102,9 +102,12 @@ impl Edge {
         let log = AccessLog::start(settings.access_log.clone(), control.metrics().lines_dropped.clone());
         let log = log.map_err(started("the access log cannot be opened"))?;
         let token = settings.admin_token_file.as_ref().map(std::fs::read_to_string).transpose();
-        let token = token.map_err(started("[edge] admin_token_file cannot be read"))?.map(|t| t.trim().to_owned());
-        let addresses = |wanted| sockets.bound.iter().filter(|b| b.scheme == wanted).map(|b| b.address).collect();
-        let (http, https): (Vec<SocketAddr>, Vec<SocketAddr>) = (addresses(Scheme::Http), addresses(Scheme::Https));
+        let token =
+            token.map_err(started("[edge] admin_token_file cannot be read"))?.map(|t| t.trim().to_owned());
+        let addresses =
+            |wanted| sockets.bound.iter().filter(|b| b.scheme == wanted).map(|b| b.address).collect();
+        let (http, https): (Vec<SocketAddr>, Vec<SocketAddr>) =
+            (addresses(Scheme::Http), addresses(Scheme::Https));
         let admin = sockets.admin.local_addr().map_err(started("the admin socket is broken"))?;
         let shared = Arc::new(Shared {
             live: control.live().clone(),
@@ -131,7 +134,8 @@ impl Edge {
             workers: Vec::new(),
             control_thread: None,
         };
-        edge.spawn_workers(sockets.bound, workers(&settings)).map_err(started("a worker cannot be started"))?;
+        edge.spawn_workers(sockets.bound, workers(&settings))
+            .map_err(started("a worker cannot be started"))?;
         edge.spawn_control(sockets.admin, token).map_err(started("the control thread cannot be started"))?;
         edge.ready.store(true, Ordering::Release);
         Ok(edge)
@@ -148,7 +152,11 @@ impl Edge {
             let (shared, seed) = (self.shared.clone(), ambient::seed());
             let ending = Ending { drain: self.drain.subscribe(), stop: self.stop.subscribe() };
             let name = format!("worker-{at}");
-            self.workers.push(std::thread::Builder::new().name(name).spawn(move || work(shared, listeners, seed, ending))?);
+            self.workers.push(
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || work(shared, listeners, seed, ending))?,
+            );
         }
         Ok(())
     }
@@ -183,7 +191,8 @@ impl Edge {
         self.shared.draining.store(true, Ordering::Relaxed);
         self.drain.send_replace(true);
         let deadline = std::time::Instant::now() + limit;
-        while self.workers.iter().any(|worker| !worker.is_finished()) && std::time::Instant::now() < deadline {
+        while self.workers.iter().any(|worker| !worker.is_finished()) && std::time::Instant::now() < deadline
+        {
             std::thread::sleep(Duration::from_millis(5));
         }
         let whole = self.workers.iter().all(JoinHandle::is_finished);

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
-    sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
 };
 
 use super::edge::Sockets;
@@ -65,7 +65,10 @@ impl Offer {
                 Err(error) => return Err(error),
             }
             if gone() || std::time::Instant::now() > deadline {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "the new process did not ask for the listeners"));
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the new process did not ask for the listeners",
+                ));
             }
             std::thread::sleep(Duration::from_millis(10));
         };
@@ -75,7 +78,11 @@ impl Offer {
         send(&stream, sockets)?;
         let mut word = [0];
         stream.read_exact(&mut word)?;
-        if word[0] == SERVING { Ok(()) } else { Err(io::Error::other("the new process said something unexpected")) }
+        if word[0] == SERVING {
+            Ok(())
+        } else {
+            Err(io::Error::other("the new process said something unexpected"))
+        }
     }
 }
 
@@ -91,7 +98,10 @@ fn send(stream: &UnixStream, sockets: &[(String, OwnedFd)]) -> io::Result<()> {
     let text = names.join("\n");
     let fds: Vec<BorrowedFd<'_>> = sockets.iter().map(|(_, fd)| fd.as_fd()).collect();
     if fds.len() > SOCKETS_MAX {
-        return Err(io::Error::other(format!("{} sockets are more than can be handed over: {SOCKETS_MAX}", fds.len())));
+        return Err(io::Error::other(format!(
+            "{} sockets are more than can be handed over: {SOCKETS_MAX}",
+            fds.len()
+        )));
     }
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);

@@ -30,7 +30,9 @@ pub enum AppError {
 pub fn bind_help(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another program listens there: stop it, or choose another port",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose another port, or grant CAP_NET_BIND_SERVICE",
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need privileges: choose another port, or grant CAP_NET_BIND_SERVICE"
+        }
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
         _ => "choose another address",
     }

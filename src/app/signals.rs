@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::AppError;
 use super::edge::{Edge, Sockets, control};
 use super::hand_over::{self, Offer, Takeover};
-use super::AppError;
 use crate::control::change::Control;
 use crate::control::files;
 
@@ -27,14 +27,16 @@ pub struct ServeOptions {
 /// It cannot start.
 pub fn serve(options: &ServeOptions) -> Result<(), AppError> {
     let path = &options.config;
-    let text = std::fs::read_to_string(path).map_err(|cause| AppError::Unreadable { path: path.clone(), cause })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|cause| AppError::Unreadable { path: path.clone(), cause })?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let control = control(&path.display().to_string(), text, folder.to_path_buf())?;
     let (takeover, sockets) = match &options.take_over {
         Some(path) => Takeover::ask(path).map(|(t, s)| (Some(t), s)).map_err(AppError::HandOver)?,
         None => (None, Sockets::bind(control.edge())?),
     };
-    let copies = hand_over::copies(&sockets).map_err(|cause| AppError::Start { what: "sockets cannot be copied", cause })?;
+    let copies = hand_over::copies(&sockets)
+        .map_err(|cause| AppError::Start { what: "sockets cannot be copied", cause })?;
     let edge = Edge::start(control.clone(), sockets)?;
     let watching = files::watch(control.clone(), path.clone());
     if let Err(error) = &watching {
@@ -43,7 +45,9 @@ pub fn serve(options: &ServeOptions) -> Result<(), AppError> {
     if let Some(takeover) = takeover {
         takeover.serving().map_err(AppError::HandOver)?;
     }
-    let list = |addresses: &[std::net::SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list = |addresses: &[std::net::SocketAddr]| {
+        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
     tracing::info!(http = list(&edge.http), https = list(&edge.https), admin = %edge.admin, "the edge serves");
     let limit = control.edge().drain;
     until_ended(&control, &edge, path, &copies)?;
@@ -56,7 +60,12 @@ pub fn serve(options: &ServeOptions) -> Result<(), AppError> {
 }
 
 /// Follows signals until one of them ends the edge.
-fn until_ended(control: &Arc<Control>, edge: &Edge, config: &Path, copies: &[(String, OwnedFd)]) -> Result<(), AppError> {
+fn until_ended(
+    control: &Arc<Control>,
+    edge: &Edge,
+    config: &Path,
+    copies: &[(String, OwnedFd)],
+) -> Result<(), AppError> {
     let failed = |cause| AppError::Start { what: "signals cannot be received", cause };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
@@ -110,4 +119,3 @@ fn program() -> std::io::Result<PathBuf> {
     let text = path.to_string_lossy();
     Ok(text.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from))
 }
-

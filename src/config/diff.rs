@@ -46,7 +46,14 @@ pub fn diff(old: &Table, new: &Table) -> Vec<Change> {
 }
 
 /// Adds a change, unless the thing it belongs to is added or removed as a whole.
-fn push(out: &mut Vec<Change>, facts: &Facts, kind: Kind, what: &str, from: Option<&String>, to: Option<&String>) {
+fn push(
+    out: &mut Vec<Change>,
+    facts: &Facts,
+    kind: Kind,
+    what: &str,
+    from: Option<&String>,
+    to: Option<&String>,
+) {
     let covered = |c: &Change| c.kind == kind && kind != Kind::Changed && inside(what, &c.what);
     if out.iter().any(covered) {
         return;
@@ -79,7 +86,8 @@ fn facts(table: &Table) -> Facts {
     }
     for domain in &table.domains {
         let at = format!("domains.{}", domain.name);
-        let certificate = domain.certificate.map_or(String::from("none"), |id| table.certificate(id).name.to_string());
+        let certificate =
+            domain.certificate.map_or(String::from("none"), |id| table.certificate(id).name.to_string());
         out.insert(format!("{at}.certificate"), certificate);
         out.insert(format!("{at}.tls_policy"), format!("{:?}", domain.tls));
         out.insert(format!("{at}.state"), format!("{:?}", domain.validation));
@@ -111,8 +119,13 @@ fn settings(out: &mut Facts, table: &Table) {
             out.insert(format!("settings.{name}"), value.to_owned());
         }
     }
-    let expects = table.expects.iter().map(|e| format!("{} {}://{}{} {:?}{:?}", e.method, e.scheme.as_str(), e.host, e.target, e.down, e.want));
-    out.insert(String::from("expect"), format!("{} expectations {:x}", table.expects.len(), hash(&list(expects))));
+    let expects = table.expects.iter().map(|e| {
+        format!("{} {}://{}{} {:?}{:?}", e.method, e.scheme.as_str(), e.host, e.target, e.down, e.want)
+    });
+    out.insert(
+        String::from("expect"),
+        format!("{} expectations {:x}", table.expects.len(), hash(&list(expects))),
+    );
 }
 
 fn hash(text: &str) -> u64 {
@@ -122,13 +135,21 @@ fn hash(text: &str) -> u64 {
 fn group_facts(out: &mut Facts, at: &str, group: &Group) {
     let lb = group.load_balancing;
     out.insert(format!("{at}.load_balancing.sample_size"), lb.sample_size.to_string());
-    out.insert(format!("{at}.load_balancing.successful_samples_required"), lb.successful_samples_required.to_string());
+    out.insert(
+        format!("{at}.load_balancing.successful_samples_required"),
+        lb.successful_samples_required.to_string(),
+    );
     out.insert(format!("{at}.load_balancing.additional_latency_ms"), lb.additional_latency_ms.to_string());
     out.insert(format!("{at}.session_affinity"), group.session_affinity.to_string());
     out.insert(format!("{at}.traffic_restoration_min"), group.traffic_restoration_min.to_string());
     let probe = group.probe.as_ref().map_or(String::from("off"), |p| {
         let (method, protocol) = (p.method.as_str(), p.protocol.as_str());
-        format!("{method} {protocol} {} every {} s, timeout {} s", p.path, p.interval, p.timeout.as_secs_f32())
+        format!(
+            "{method} {protocol} {} every {} s, timeout {} s",
+            p.path,
+            p.interval,
+            p.timeout.as_secs_f32()
+        )
     });
     out.insert(format!("{at}.health_probe"), probe);
 }

@@ -30,8 +30,10 @@ pub fn read(root: &Section<'_, '_>) -> EdgeSettings {
     let mut edge = EdgeSettings::default();
     let Some(section) = root.section("edge") else { return edge };
     if let Some(name) = section.text("name") {
-        if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(|c| c.is_ascii_graphic()) {
-            section.error("name", Note::new("edge-name", "an edge's name has 1 to 64 visible ASCII characters"));
+        if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(|c| c.is_ascii_graphic())
+        {
+            section
+                .error("name", Note::new("edge-name", "an edge's name has 1 to 64 visible ASCII characters"));
         }
         name.value.clone_into(&mut edge.name);
     }
@@ -48,10 +50,14 @@ pub fn read(root: &Section<'_, '_>) -> EdgeSettings {
     edge.admin_token_file = section.text("admin_token_file").map(|t| PathBuf::from(t.value));
     if !edge.admin.ip().is_loopback() && edge.admin_token_file.is_none() {
         let message = format!("the admin address {} is not loopback, and there is no token", edge.admin);
-        section.error("admin", Note::new("admin-open", message).help("set `admin_token_file`, or use 127.0.0.1"));
+        section.error(
+            "admin",
+            Note::new("admin-open", message).help("set `admin_token_file`, or use 127.0.0.1"),
+        );
     }
     let range = |code| Note::new(code, "");
-    edge.workers = section.within("workers", 1, 256, range("workers-range")).and_then(|n| usize::try_from(n).ok());
+    edge.workers =
+        section.within("workers", 1, 256, range("workers-range")).and_then(|n| usize::try_from(n).ok());
     edge.h2c = section.flag("h2c").unwrap_or(false);
     if let Some(s) = section.within("drain_s", 0, 3600, range("drain-range")) {
         edge.drain = Duration::from_secs(s.unsigned_abs());

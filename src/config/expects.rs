@@ -18,7 +18,9 @@ fn one(section: Section<'_, '_>, table: &Table) -> Option<Expect> {
     let mut down = Vec::new();
     for text in section.list("down").unwrap_or_default() {
         let note = Note::new("dangling-reference", "").help("write region:NAME or origin:NAME");
-        down.extend(section.parse_at(&text, note, |t| parse_down(table, t)).into_iter().flat_map(|l| l.value));
+        down.extend(
+            section.parse_at(&text, note, |t| parse_down(table, t)).into_iter().flat_map(|l| l.value),
+        );
     }
     let want = wants(&section, table);
     let line = section.reader.place(section.span.start).0;
@@ -76,7 +78,14 @@ fn wants(section: &Section<'_, '_>, table: &Table) -> Vec<Want> {
     if let Some(text) = section.text("route") {
         let at = table.routes.iter().position(|r| r.name.as_str() == text.value);
         let id = at.and_then(|at| u32::try_from(at).ok()).map(RouteId);
-        found(section, "route", &text, id.map(Want::Route), table.routes.iter().map(|r| r.name.as_str()), &mut out);
+        found(
+            section,
+            "route",
+            &text,
+            id.map(Want::Route),
+            table.routes.iter().map(|r| r.name.as_str()),
+            &mut out,
+        );
     }
     if let Some(status) = section.within("status", 100, 599, Note::new("status-range", "")) {
         out.push(Want::Status(u16::try_from(status).unwrap_or(0)));

@@ -49,7 +49,12 @@ pub fn read(root: &Section<'_, '_>, context: &Context<'_>) -> Groups {
         let load_balancing = load_balancing(&section, context);
         let probe = probe(&section, context);
         let session_affinity = section.flag("session_affinity").unwrap_or(false);
-        let restoration = section.within("traffic_restoration_min", 0, 50, Note::new("restoration-range", "").rule("FD-A19"));
+        let restoration = section.within(
+            "traffic_restoration_min",
+            0,
+            50,
+            Note::new("restoration-range", "").rule("FD-A19"),
+        );
         out.origins.extend(origins(&section, name.value, id, context));
         check_probes(&section, probe.as_ref(), &out.origins[from..]);
         section.finish();
@@ -70,17 +75,24 @@ pub fn read(root: &Section<'_, '_>, context: &Context<'_>) -> Groups {
         out.spans.push(name.span);
     }
     if out.origins.len() > limits.origins {
-        let message = format!("{} origins are more than `limits.origins` = {}", out.origins.len(), limits.origins);
-        let note = Note::new("over-limit", message).help("raise `limits.origins`, or remove some").rule("FD-K1");
+        let message =
+            format!("{} origins are more than `limits.origins` = {}", out.origins.len(), limits.origins);
+        let note =
+            Note::new("over-limit", message).help("raise `limits.origins`, or remove some").rule("FD-K1");
         root.reader.error(&root.span_of("origin_groups"), note);
     }
     out
 }
 
 fn load_balancing(section: &Section<'_, '_>, context: &Context<'_>) -> LoadBalancing {
-    let mut out = LoadBalancing { additional_latency_ms: context.settings.default_latency_slack, ..LoadBalancing::default() };
+    let mut out = LoadBalancing {
+        additional_latency_ms: context.settings.default_latency_slack,
+        ..LoadBalancing::default()
+    };
     let Some(section) = section.section("load_balancing") else { return out };
-    if let Some(n) = section.bounded::<SampleSize>("sample_size", Note::new("sample-range", "").rule("FD-A17")) {
+    if let Some(n) =
+        section.bounded::<SampleSize>("sample_size", Note::new("sample-range", "").rule("FD-A17"))
+    {
         out.sample_size = n;
     }
     let note = Note::new("sample-range", "").rule("FD-A17");
@@ -91,7 +103,10 @@ fn load_balancing(section: &Section<'_, '_>, context: &Context<'_>) -> LoadBalan
     if x > n && n > 0 {
         let message = format!("successful_samples_required {x} is more than sample_size {n}");
         let note = Note::new("sample-order", message).rule("FD-A17");
-        section.error("successful_samples_required", note.help("require at most as many successes as samples are kept"));
+        section.error(
+            "successful_samples_required",
+            note.help("require at most as many successes as samples are kept"),
+        );
     }
     let note = Note::new("latency-range", "").rule("FD-D6");
     if let Some(slack) = section.bounded("additional_latency_ms", note) {
@@ -103,16 +118,24 @@ fn load_balancing(section: &Section<'_, '_>, context: &Context<'_>) -> LoadBalan
 
 fn probe(section: &Section<'_, '_>, context: &Context<'_>) -> Option<ProbeSettings> {
     let section = section.section("health_probe")?;
-    let path = section.text("path").map_or_else(|| String::from("/"), |path| {
-        if !path.value.starts_with('/') || path.value.bytes().any(|b| b <= b' ' || b == 0x7f) {
-            let note = Note::new("probe-path", format!("probe path {:?} does not start with `/`, or has a blank", path.value));
-            section.error("path", note.help("write a path such as /health").rule("FD-C3"));
-        }
-        path.value.to_owned()
-    });
+    let path = section.text("path").map_or_else(
+        || String::from("/"),
+        |path| {
+            if !path.value.starts_with('/') || path.value.bytes().any(|b| b <= b' ' || b == 0x7f) {
+                let note = Note::new(
+                    "probe-path",
+                    format!("probe path {:?} does not start with `/`, or has a blank", path.value),
+                );
+                section.error("path", note.help("write a path such as /health").rule("FD-C3"));
+            }
+            path.value.to_owned()
+        },
+    );
     let methods = [("HEAD", ProbeMethod::Head), ("GET", ProbeMethod::Get), ("not_set", ProbeMethod::Head)];
     let method = section.choice("method", &methods).unwrap_or_default();
-    let protocol = section.choice("protocol", &[("http", Scheme::Http), ("https", Scheme::Https)]).unwrap_or(Scheme::Http);
+    let protocol = section
+        .choice("protocol", &[("http", Scheme::Http), ("https", Scheme::Https)])
+        .unwrap_or(Scheme::Http);
     let note = Note::new("interval-range", "").rule("FD-C10").help("probe every 5 to 255 seconds");
     let interval = section.bounded("interval_s", note).unwrap_or(context.settings.probe_default_interval);
     let own = section.within("timeout_s", 1, 255, Note::new("timeout-range", "").rule("FD-C14"));
@@ -128,7 +151,9 @@ fn check_probes(section: &Section<'_, '_>, probe: Option<&ProbeSettings>, origin
     let enabled = origins.iter().filter(|o| o.enabled).count();
     if probe.is_none() && enabled > 1 {
         let message = format!("probes are off with {enabled} enabled origins");
-        let note = Note::new("probes-off", message).rule("FD-C24").help("add `health_probe = { path = \"/health\" }`");
+        let note = Note::new("probes-off", message)
+            .rule("FD-C24")
+            .help("add `health_probe = { path = \"/health\" }`");
         section.reader.error(&section.span, note);
     }
 }
@@ -144,10 +169,14 @@ fn origins(group: &Section<'_, '_>, group_name: &str, id: GroupId, context: &Con
         section.finish();
         let Some(origin) = origin else { continue };
         // FD-A20, with the port: stand-ins share an address and differ by port.
-        let same = |o: &&Origin| (&o.host, o.http_port, o.https_port) == (&origin.host, origin.http_port, origin.https_port);
+        let same = |o: &&Origin| {
+            (&o.host, o.http_port, o.https_port) == (&origin.host, origin.http_port, origin.https_port)
+        };
         if let Some(other) = out.iter().find(same) {
             let message = format!("origins {} and {} have the same address", other.name, origin.name);
-            let note = Note::new("duplicate-origin", message).rule("FD-A20").help("remove one, or give it another host or port");
+            let note = Note::new("duplicate-origin", message)
+                .rule("FD-A20")
+                .help("remove one, or give it another host or port");
             group.reader.error(&host, note);
         }
         out.push(origin);
@@ -179,11 +208,14 @@ fn origin(
         let note = Note::new("host-header", format!("{:?} is no host", text.value));
         section.error("host_header", note.help("write a host, with a port if need be").rule("FD-E11"));
     }
-    let priority = section.bounded("priority", Note::new("priority-range", "").rule("FD-D4")).unwrap_or_default();
+    let priority =
+        section.bounded("priority", Note::new("priority-range", "").rule("FD-D4")).unwrap_or_default();
     let note = Note::new("weight-range", "").rule("FD-D10");
     let weight = section.bounded("weight", note.help("to stop traffic to an origin, set `enabled = false`"));
     let enabled = section.flag("enabled").unwrap_or(true);
-    let http = section.choice("http_version", &[("1.1", OriginHttp::Http1), ("2", OriginHttp::Http2)]).unwrap_or_default();
+    let http = section
+        .choice("http_version", &[("1.1", OriginHttp::Http1), ("2", OriginHttp::Http2)])
+        .unwrap_or_default();
     let tls = OriginTls {
         name_check: name_check(section),
         ca_file: section.text("ca_file").map(|t| PathBuf::from(t.value)),
@@ -220,7 +252,12 @@ fn client_certificate(section: &Section<'_, '_>, context: &Context<'_>) -> Optio
     let text = section.text("client_certificate")?;
     let at = context.certificates.iter().position(|c| c.name.as_str() == text.value);
     if at.is_none() {
-        super::dangling(section, "client_certificate", &text, context.certificates.iter().map(|c| c.name.as_str()));
+        super::dangling(
+            section,
+            "client_certificate",
+            &text,
+            context.certificates.iter().map(|c| c.name.as_str()),
+        );
     }
     Some(CertificateId(u32::try_from(at?).ok()?))
 }
@@ -236,11 +273,14 @@ fn name_check(section: &Section<'_, '_>) -> NameCheck {
     }
     let Some(subjects) = subjects else { return mode };
     if subjects.is_empty() || subjects.len() > 2 {
-        let note = Note::new("certificate-subjects", format!("{} names in certificate_subjects", subjects.len()));
+        let note =
+            Note::new("certificate-subjects", format!("{} names in certificate_subjects", subjects.len()));
         section.error("certificate_subjects", note.help("list one or two names").rule("FD-H24"));
     }
     let note = || Note::new("host", "");
-    NameCheck::Subjects(subjects.iter().filter_map(|s| Some(section.parse_at(s, note(), HostName::parse)?.value)).collect())
+    NameCheck::Subjects(
+        subjects.iter().filter_map(|s| Some(section.parse_at(s, note(), HostName::parse)?.value)).collect(),
+    )
 }
 
 /// FD-D17: an HMAC over the origin's place, so that a cookie tells nothing about it.

@@ -22,8 +22,11 @@ pub fn warn(root: &Section<'_, '_>, table: &Table, groups: &Groups, routes: &Rou
     for (at, route) in table.routes.iter().enumerate() {
         let span = &routes.spans[at];
         let group = table.group(route.group);
-        let schemes: Vec<Scheme> =
-            Scheme::BOTH.into_iter().filter(|s| route.accepts(*s)).map(|s| route.forwarding.scheme(s)).collect();
+        let schemes: Vec<Scheme> = Scheme::BOTH
+            .into_iter()
+            .filter(|s| route.accepts(*s))
+            .map(|s| route.forwarding.scheme(s))
+            .collect();
         if let Some(note) = probe_protocol(group, &schemes, route.name.as_str()) {
             root.reader.warn(span, note);
         }
@@ -35,8 +38,15 @@ pub fn warn(root: &Section<'_, '_>, table: &Table, groups: &Groups, routes: &Rou
             let bare = |id: &&DomainId| table.domain(**id).certificate.is_none();
             for id in route.domains.iter().filter(bare) {
                 let name = &table.domain(*id).name;
-                let note = Note::new("no-certificate", format!("no certificate covers {name}: its clients get the default one"));
-                root.reader.warn(span, note.help(format!("add {:?} to the `domains` of a certificate", name.to_string())).rule("FD-H15"));
+                let note = Note::new(
+                    "no-certificate",
+                    format!("no certificate covers {name}: its clients get the default one"),
+                );
+                root.reader.warn(
+                    span,
+                    note.help(format!("add {:?} to the `domains` of a certificate", name.to_string()))
+                        .rule("FD-H15"),
+                );
             }
         }
     }
@@ -60,15 +70,18 @@ fn slow(group: &Group) -> Option<Note> {
 /// FD-D12: with sensitivity 0 weights act only among origins of equal latency.
 fn weightless(group: &Group, origins: &[Origin]) -> Option<Note> {
     let probed = group.probe.is_some() && group.load_balancing.additional_latency_ms.get() == 0;
-    let differ = origins.iter().any(|a| origins.iter().any(|b| a.priority == b.priority && a.weight != b.weight));
+    let differ =
+        origins.iter().any(|a| origins.iter().any(|b| a.priority == b.priority && a.weight != b.weight));
     let message = format!("weights of {} act only between origins of equal latency", group.name);
     let note = Note::new("weights-without-effect", message).rule("FD-D12");
     (probed && differ).then(|| note.help("raise `additional_latency_ms`, 1000 for pure weights"))
 }
 
 fn no_origin(group: &Group, origins: &[Origin]) -> Option<Note> {
-    let note = Note::new("no-origin", format!("origin group {} has no enabled origin", group.name)).rule("FD-A24");
-    (!origins.iter().any(|o| o.enabled)).then(|| note.help("its requests are answered 503; add or enable an origin"))
+    let note =
+        Note::new("no-origin", format!("origin group {} has no enabled origin", group.name)).rule("FD-A24");
+    (!origins.iter().any(|o| o.enabled))
+        .then(|| note.help("its requests are answered 503; add or enable an origin"))
 }
 
 fn probe_protocol(group: &Group, schemes: &[Scheme], route: &str) -> Option<Note> {
@@ -76,7 +89,10 @@ fn probe_protocol(group: &Group, schemes: &[Scheme], route: &str) -> Option<Note
     let other = schemes.iter().find(|s| **s != probe.protocol)?;
     let message = format!(
         "route {route} forwards by {}, and {} is probed by {}: a dead {} port stays healthy",
-        other.as_str(), group.name, probe.protocol.as_str(), other.as_str()
+        other.as_str(),
+        group.name,
+        probe.protocol.as_str(),
+        other.as_str()
     );
     let help = "probe the protocol that traffic uses, or set `forwarding_protocol`";
     Some(Note::new("probe-protocol", message).rule("FD-M6").help(help))
@@ -85,7 +101,8 @@ fn probe_protocol(group: &Group, schemes: &[Scheme], route: &str) -> Option<Note
 /// FD-H21: a certificate rarely names an address, and there is no SNI.
 fn ip_name(origin: &Origin, table: &Table) -> Option<Note> {
     let checked = origin.tls.name_check == NameCheck::OriginHost && !table.settings.insecure_origins;
-    let message = format!("origin {} is an address: its certificate has to name {}", origin.name, origin.host);
+    let message =
+        format!("origin {} is an address: its certificate has to name {}", origin.name, origin.host);
     let note = Note::new("address-name-check", message).rule("FD-H21");
     let help = "use a DNS name, `certificate_subjects`, or `certificate_name_check = false`";
     (checked && origin.host.ip().is_some()).then(|| note.help(help))
@@ -104,7 +121,10 @@ fn certificates(root: &Section<'_, '_>, table: &Table) {
             o.tls.client_certificate.is_some_and(|id| table.certificate(id).name == certificate.name)
         });
         if !client && !certificate.domains.is_empty() && !certificate.domains.iter().any(used) {
-            let note = Note::new("unused-certificate", format!("certificate {} covers no domain of a route", certificate.name));
+            let note = Note::new(
+                "unused-certificate",
+                format!("certificate {} covers no domain of a route", certificate.name),
+            );
             root.reader.warn(&root.span_of("certificates"), note.help("remove it, or correct its `domains`"));
         }
     }

@@ -101,7 +101,12 @@ fn sections(root: &Section<'_, '_>) -> (EdgeSettings, Table) {
     let certificates = places::certificates(root, &settings.limits);
     let endpoints = places::endpoints(root, &settings.front_door_id, &settings.limits);
     let mut domains = places::domains(root, &certificates, &settings.limits);
-    let context = groups::Context { settings: &settings, secrets: &secrets, regions: &regions, certificates: &certificates };
+    let context = groups::Context {
+        settings: &settings,
+        secrets: &secrets,
+        regions: &regions,
+        certificates: &certificates,
+    };
     let mut groups = groups::read(root, &context);
     let mut context = routes::Context {
         limits: &settings.limits,

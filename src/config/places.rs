@@ -7,15 +7,21 @@ use sha2::{Digest, Sha256};
 
 use super::reader::{Located, Note, Section};
 use crate::model::domain::{
-    Certificate, CertificateId, CertificateSource, Domain, DomainId, DomainName, MinimumTls, Suite12, Suite13, TlsPolicy,
-    Validation,
+    Certificate, CertificateId, CertificateSource, Domain, DomainId, DomainName, MinimumTls, Suite12,
+    Suite13, TlsPolicy, Validation,
 };
 use crate::model::limits::Limits;
 use crate::model::name::{CertificateName, EndpointName, HostName, RegionName};
 use crate::model::region::{Region, RegionState, RegionWill};
 
 /// Refuses more entries than a limit allows, naming it (FD-K1).
-pub fn limited<T>(found: &[(Located<&str>, T)], most: usize, what: &str, limit: &'static str, root: &Section<'_, '_>) {
+pub fn limited<T>(
+    found: &[(Located<&str>, T)],
+    most: usize,
+    what: &str,
+    limit: &'static str,
+    root: &Section<'_, '_>,
+) {
     if let Some((name, _)) = found.get(most) {
         let message = format!("{} {what} are more than `limits.{limit}` = {most}", found.len());
         let help = format!("raise `limits.{limit}`, or remove some");
@@ -28,8 +34,11 @@ pub fn regions(root: &Section<'_, '_>) -> Vec<Region> {
     for (name, section) in root.named("regions") {
         let parsed = section.parse_at(&name, Note::new("name", "").rule("FD-A6"), RegionName::parse);
         let display = section.text("display_name").map(|t| t.value.to_owned());
-        let words =
-            [("active", RegionState::Active), ("drained", RegionState::Drained), ("isolated", RegionState::Isolated)];
+        let words = [
+            ("active", RegionState::Active),
+            ("drained", RegionState::Drained),
+            ("isolated", RegionState::Isolated),
+        ];
         let state = section.choice("state", &words).unwrap_or_default();
         let dial = section.bounded("dial", Note::new("dial-range", "")).unwrap_or_default();
         section.finish();
@@ -49,7 +58,8 @@ pub fn certificates(root: &Section<'_, '_>, limits: &Limits) -> Vec<Certificate>
         let parsed = section.parse_at(&name, Note::new("name", "").rule("FD-A6"), CertificateName::parse);
         let domains = domain_names(&section, "domains");
         if domains.is_empty() {
-            let note = Note::new("certificate-domains", format!("certificate {} covers no domain", name.value));
+            let note =
+                Note::new("certificate-domains", format!("certificate {} covers no domain", name.value));
             section.error("domains", note.help("list the names it serves in `domains`"));
         }
         let source = source(&section, name.value);
@@ -84,7 +94,9 @@ fn source(section: &Section<'_, '_>, name: &str) -> Option<CertificateSource> {
 }
 
 fn domain_names(section: &Section<'_, '_>, key: &'static str) -> Vec<DomainName> {
-    let note = || Note::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label");
+    let note = || {
+        Note::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label")
+    };
     let texts = section.list(key).unwrap_or_default();
     texts.iter().filter_map(|text| Some(section.parse_at(text, note(), DomainName::parse)?.value)).collect()
 }
@@ -103,7 +115,12 @@ impl Domains {
             return *id;
         }
         let certificate = certificate_for(name, certificates);
-        self.add(Domain { name: name.clone(), tls: TlsPolicy::default(), certificate, validation: Validation::default() })
+        self.add(Domain {
+            name: name.clone(),
+            tls: TlsPolicy::default(),
+            certificate,
+            validation: Validation::default(),
+        })
     }
 
     fn add(&mut self, domain: Domain) -> DomainId {
@@ -190,7 +207,10 @@ fn policy(section: &Section<'_, '_>) -> TlsPolicy {
     match set {
         Set::Customized => {
             if suites13.is_empty() || suites12.is_empty() && minimum == MinimumTls::Tls12 {
-                let note = Note::new("tls-suites", "a customized policy lists at least one suite per version that it allows");
+                let note = Note::new(
+                    "tls-suites",
+                    "a customized policy lists at least one suite per version that it allows",
+                );
                 let help = "fill `cipher_suites_tls13`, and `cipher_suites_tls12` unless the minimum is 1.3";
                 section.error("tls_policy", note.help(help).rule("FD-H5"));
             }
@@ -199,7 +219,8 @@ fn policy(section: &Section<'_, '_>) -> TlsPolicy {
         other => {
             if let Some(key) = custom_keys.into_iter().find(|key| section.has(key)) {
                 let note = Note::new("tls-policy", format!("`{key}` belongs to a customized policy"));
-                section.error(key, note.help("set `tls_policy = \"customized\"`, or remove it").rule("FD-H5"));
+                section
+                    .error(key, note.help("set `tls_policy = \"customized\"`, or remove it").rule("FD-H5"));
             }
             if other == Set::Y2022 { TlsPolicy::Tls12_2022 } else { TlsPolicy::Tls12_2023 }
         }
@@ -207,12 +228,8 @@ fn policy(section: &Section<'_, '_>) -> TlsPolicy {
 }
 
 fn minimum(section: &Section<'_, '_>) -> MinimumTls {
-    let words = [
-        ("1.2", Some(MinimumTls::Tls12)),
-        ("1.3", Some(MinimumTls::Tls13)),
-        ("1.0", None),
-        ("1.1", None),
-    ];
+    let words =
+        [("1.2", Some(MinimumTls::Tls12)), ("1.3", Some(MinimumTls::Tls13)), ("1.0", None), ("1.1", None)];
     match section.choice("minimum_tls_version", &words) {
         Some(Some(minimum)) => minimum,
         Some(None) => {
@@ -233,8 +250,10 @@ const SUITES12: [(&str, Suite12); 6] = [
     ("ECDHE_RSA_AES256_SHA384", Suite12::EcdheRsaAes256Sha384),
 ];
 
-const SUITES13: [(&str, Suite13); 2] =
-    [("TLS_AES_128_GCM_SHA256", Suite13::Aes128GcmSha256), ("TLS_AES_256_GCM_SHA384", Suite13::Aes256GcmSha384)];
+const SUITES13: [(&str, Suite13); 2] = [
+    ("TLS_AES_128_GCM_SHA256", Suite13::Aes128GcmSha256),
+    ("TLS_AES_256_GCM_SHA384", Suite13::Aes256GcmSha384),
+];
 
 fn suites<T: Clone>(section: &Section<'_, '_>, key: &'static str, words: &[(&str, T)]) -> Vec<T> {
     let texts = section.list(key).unwrap_or_default();

@@ -79,7 +79,17 @@ impl<'t> Reader<'t> {
         let (line, column) = self.place(span.start);
         let Note { code, message, help, rule } = note;
         let (file, span) = (self.file.to_owned(), Some(span.clone()));
-        self.out.borrow_mut().push(Diagnostic { severity, code, message, help, rule, file, line, column, span });
+        self.out.borrow_mut().push(Diagnostic {
+            severity,
+            code,
+            message,
+            help,
+            rule,
+            file,
+            line,
+            column,
+            span,
+        });
     }
 
     pub fn has_errors(&self) -> bool {
@@ -138,7 +148,8 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'t>>, wanted: &str) {
-        let message = format!("`{}` is {}, not {wanted}", self.inside(key), with_article(value.get_ref().type_str()));
+        let message =
+            format!("`{}` is {}, not {wanted}", self.inside(key), with_article(value.get_ref().type_str()));
         self.reader.error(&value.span(), Note::new("wrong-type", message).help(format!("write {wanted}")));
     }
 
@@ -162,7 +173,8 @@ impl<'r, 't> Section<'r, 't> {
 
     pub fn int(&self, key: &'static str) -> Option<Located<i64>> {
         let value = self.value(key)?;
-        let number = value.get_ref().as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
+        let number =
+            value.get_ref().as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
         if number.is_none() {
             self.wrong_type(key, value, "a whole number");
         }
@@ -181,7 +193,8 @@ impl<'r, 't> Section<'r, 't> {
 
     fn out_of_range(&self, key: &str, span: &Range<usize>, range: &OutOfRange, note: Note) {
         let message = format!("{key} {} is outside {}..={}", range.value, range.min, range.max);
-        let help = note.help.unwrap_or_else(|| format!("choose a number from {} to {}", range.min, range.max));
+        let help =
+            note.help.unwrap_or_else(|| format!("choose a number from {} to {}", range.min, range.max));
         self.reader.error(span, Note { message, help: Some(help), ..note });
     }
 
@@ -235,7 +248,8 @@ impl<'r, 't> Section<'r, 't> {
         if found.is_none() {
             let list = words.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(", ");
             let message = format!("{key} {:?} is not known", text.value);
-            self.reader.error(&text.span, Note::new("unknown-word", message).help(format!("write one of {list}")));
+            self.reader
+                .error(&text.span, Note::new("unknown-word", message).help(format!("write one of {list}")));
         }
         found.map(|(_, value)| value.clone())
     }

@@ -34,7 +34,9 @@ fn one(diagnostic: &Diagnostic, text: &str, renderer: &Renderer) -> String {
     let help = diagnostic.help.as_ref().map(|help| Level::HELP.message(visible(help)));
     let group = match &diagnostic.span {
         Some(span) if span.end <= text.len() => {
-            let at = Snippet::source(text).path(&diagnostic.file).annotation(AnnotationKind::Primary.span(span.clone()));
+            let at = Snippet::source(text)
+                .path(&diagnostic.file)
+                .annotation(AnnotationKind::Primary.span(span.clone()));
             title.element(at)
         }
         _ => title.elements(std::iter::once(annotate_snippets::Origin::path(&diagnostic.file))),

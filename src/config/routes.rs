@@ -57,14 +57,22 @@ struct Seen {
     endpoints: BTreeMap<DomainId, Option<EndpointName>>,
 }
 
-fn route(section: &Section<'_, '_>, name: &Located<&str>, context: &mut Context<'_>, seen: &mut Seen) -> Option<Route> {
+fn route(
+    section: &Section<'_, '_>,
+    name: &Located<&str>,
+    context: &mut Context<'_>,
+    seen: &mut Seen,
+) -> Option<Route> {
     let parsed = section.parse_at(name, Note::new("name", "").rule("FD-A6"), RouteName::parse);
     let endpoint = endpoint(section, context);
     let (http, https) = protocols(section);
     let https_redirect = section.flag("https_redirect").unwrap_or(false);
     if https_redirect && !(http && https) {
         let note = Note::new("redirect-protocols", "https_redirect needs both protocols").rule("FD-A26");
-        section.error("https_redirect", note.help("set `protocols = [\"http\", \"https\"]`, or drop the redirect"));
+        section.error(
+            "https_redirect",
+            note.help("set `protocols = [\"http\", \"https\"]`, or drop the redirect"),
+        );
     }
     let domains = domains(section, name, endpoint, context, seen);
     let patterns = patterns(section, context.limits);
@@ -116,9 +124,14 @@ fn endpoint<'c>(section: &Section<'_, '_>, context: &Context<'c>) -> Option<&'c 
 fn protocols(section: &Section<'_, '_>) -> (bool, bool) {
     let Some(list) = section.list("protocols") else { return (true, true) };
     let words = [("http", Scheme::Http), ("https", Scheme::Https)];
-    let found: Vec<Scheme> = list.iter().filter_map(|text| section.word_at("protocols", text, &words)).collect();
+    let found: Vec<Scheme> =
+        list.iter().filter_map(|text| section.word_at("protocols", text, &words)).collect();
     if list.is_empty() {
-        section.error("protocols", Note::new("no-protocol", "a route without a protocol matches nothing").help("remove the key for both"));
+        section.error(
+            "protocols",
+            Note::new("no-protocol", "a route without a protocol matches nothing")
+                .help("remove the key for both"),
+        );
     }
     (found.contains(&Scheme::Http), found.contains(&Scheme::Https))
 }
@@ -131,7 +144,9 @@ fn domains(
     context: &mut Context<'_>,
     seen: &mut Seen,
 ) -> Vec<DomainId> {
-    let note = || Note::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label");
+    let note = || {
+        Note::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label")
+    };
     let texts = section.list("domains").unwrap_or_default();
     let mut names: Vec<Located<DomainName>> =
         texts.iter().filter_map(|text| section.parse_at(text, note(), DomainName::parse)).collect();
@@ -141,13 +156,17 @@ fn domains(
             Some(endpoint) => names.push(Located { value: endpoint.default_domain.clone(), span }),
             None => section.error(
                 "link_to_default_domain",
-                Note::new("no-endpoint", "a default domain belongs to an endpoint").help("set `endpoint`").rule("FD-A9"),
+                Note::new("no-endpoint", "a default domain belongs to an endpoint")
+                    .help("set `endpoint`")
+                    .rule("FD-A9"),
             ),
         }
     }
     if names.is_empty() && texts.is_empty() {
         let note = Note::new("no-domain", format!("route {} serves no domain", name.value)).rule("FD-A25");
-        section.reader.error(&name.span, note.help("list host names in `domains`, or set `link_to_default_domain`"));
+        section
+            .reader
+            .error(&name.span, note.help("list host names in `domains`, or set `link_to_default_domain`"));
     }
     let mut out = Vec::new();
     for domain in names {
@@ -155,8 +174,11 @@ fn domains(
         let here = endpoint.map(|e| e.name.clone());
         let other = seen.endpoints.entry(id).or_insert_with(|| here.clone());
         if *other != here {
-            let note = Note::new("domain-endpoint", format!("domain {} is used in two endpoints", domain.value));
-            section.reader.error(&domain.span, note.rule("FD-A12").help("keep all routes of a domain in one endpoint"));
+            let note =
+                Note::new("domain-endpoint", format!("domain {} is used in two endpoints", domain.value));
+            section
+                .reader
+                .error(&domain.span, note.rule("FD-A12").help("keep all routes of a domain in one endpoint"));
         }
         if out.contains(&id) {
             let note = Note::new("duplicate-domain", format!("domain {} is listed twice", domain.value));
@@ -168,7 +190,8 @@ fn domains(
     let most = context.limits.domains;
     if context.domains.list.len() > most && context.domains.list.len() - out.len() <= most {
         let message = format!("more domains than `limits.domains` = {most}");
-        let note = Note::new("over-limit", message).help("raise `limits.domains`, or remove some").rule("FD-K1");
+        let note =
+            Note::new("over-limit", message).help("raise `limits.domains`, or remove some").rule("FD-K1");
         section.reader.error(&section.span, note);
     }
     out
@@ -181,7 +204,10 @@ fn patterns(section: &Section<'_, '_>, limits: &Limits) -> Vec<Located<Pattern>>
     if texts.len() > limits.patterns_per_route {
         let most = limits.patterns_per_route;
         let message = format!("{} patterns are more than `limits.patterns_per_route` = {most}", texts.len());
-        section.error("patterns", Note::new("over-limit", message).help("raise the limit, or split the route").rule("FD-K1"));
+        section.error(
+            "patterns",
+            Note::new("over-limit", message).help("raise the limit, or split the route").rule("FD-K1"),
+        );
     }
     if texts.is_empty() {
         let note = Note::new("no-pattern", "a route without a pattern matches nothing");
@@ -225,7 +251,9 @@ fn claim(
                 format!("route {other} has pattern {} for the same domain and protocol", pattern.value)
             };
             let note = Note::new("duplicate-pattern", message).rule("FD-A27");
-            section.reader.error(&pattern.span, note.help("give one of them another pattern, domain or protocol"));
+            section
+                .reader
+                .error(&pattern.span, note.help("give one of them another pattern, domain or protocol"));
         }
     }
 }
@@ -235,7 +263,8 @@ fn check_composite(root: &Section<'_, '_>, routes: &[Route], limits: &Limits) {
     let composite = composite(routes);
     if composite > limits.composite_routes {
         let most = limits.composite_routes;
-        let message = format!("{composite} composite routes are more than `limits.composite_routes` = {most}");
+        let message =
+            format!("{composite} composite routes are more than `limits.composite_routes` = {most}");
         let help = "raise the limit, or use fewer domains, patterns or protocols per route";
         root.error("routes", Note::new("over-limit", message).help(help).rule("FD-B19"));
     }

@@ -35,7 +35,9 @@ pub fn read(root: &Section<'_, '_>) -> (Settings, Secrets) {
 fn profile(root: &Section<'_, '_>, settings: &mut Settings) {
     let origin = root.section("origin");
     if let Some(section) = &origin {
-        if let Some(timeout) = section.bounded("default_response_timeout_s", Note::new("timeout-range", "").rule("FD-A7")) {
+        if let Some(timeout) =
+            section.bounded("default_response_timeout_s", Note::new("timeout-range", "").rule("FD-A7"))
+        {
             settings.response_timeout = timeout;
         }
         seconds(section, "connect_timeout_s", 1, 60, &mut settings.connect_timeout);
@@ -48,7 +50,10 @@ fn profile(root: &Section<'_, '_>, settings: &mut Settings) {
         let lengths: Vec<usize> = groups.iter().map(|g| g.len()).collect();
         if lengths != [8, 4, 4, 4, 12] || !groups.iter().all(|g| g.chars().all(hex)) {
             let note = Note::new("front-door-id", format!("{:?} is no GUID", id.value));
-            section.error("front_door_id", note.help("write 8-4-4-4-12 hexadecimal digits, or leave the key out"));
+            section.error(
+                "front_door_id",
+                note.help("write 8-4-4-4-12 hexadecimal digits, or leave the key out"),
+            );
         }
         id.value.clone_into(&mut settings.front_door_id);
     }
@@ -73,7 +78,8 @@ fn compat(root: &Section<'_, '_>, settings: &mut Settings) {
         u16::try_from(found.value).ok()
     };
     settings.no_route_status = status("no_route_status", &[404, 400], "FD-B15");
-    settings.https_redirect_status = status("https_redirect_status", &[301, 302, 307, 308], "FD-B21").unwrap_or(301);
+    settings.https_redirect_status =
+        status("https_redirect_status", &[301, 302, 307, 308], "FD-B21").unwrap_or(301);
     section.finish();
 }
 
@@ -83,7 +89,9 @@ fn probe_and_health(root: &Section<'_, '_>, settings: &mut Settings) {
         settings.probe_default_interval = section.bounded("default_interval_s", note).unwrap_or_default();
         let timeout = section.within("timeout_s", 1, 255, Note::new("timeout-range", "").rule("FD-C14"));
         settings.probe_timeout = timeout.map(|s| Duration::from_secs(s.unsigned_abs()));
-        if let Some(factor) = section.within("idle_slowdown", 1, 100, Note::new("factor-range", "").rule("FD-C29")) {
+        if let Some(factor) =
+            section.within("idle_slowdown", 1, 100, Note::new("factor-range", "").rule("FD-C29"))
+        {
             settings.probe_idle_slowdown = u8::try_from(factor).unwrap_or(1);
         }
         let words = [("probe", true), ("skip", false)];
@@ -93,7 +101,10 @@ fn probe_and_health(root: &Section<'_, '_>, settings: &mut Settings) {
     if let Some(section) = root.section("health") {
         let words = [("success", true), ("failure", false)];
         settings.missing_samples_succeed = section.choice("missing_samples", &words).unwrap_or(true);
-        let words = [("honour_priority", AllUnhealthy::HonourPriority), ("round_robin_all", AllUnhealthy::RoundRobinAll)];
+        let words = [
+            ("honour_priority", AllUnhealthy::HonourPriority),
+            ("round_robin_all", AllUnhealthy::RoundRobinAll),
+        ];
         settings.all_unhealthy = section.choice("all_unhealthy", &words).unwrap_or_default();
         section.finish();
     }
@@ -148,8 +159,12 @@ fn trust(root: &Section<'_, '_>, settings: &mut Settings) {
         settings.extra_roots = files.iter().map(|f| PathBuf::from(f.value)).collect();
         settings.insecure_origins = section.flag("insecure_origins").unwrap_or(false);
         if settings.insecure_origins {
-            let note = Note::new("insecure-origins", "certificates of origins are not checked at all").rule("FD-H27");
-            section.reader.warn(&section.span_of("insecure_origins"), note.help("name their authority in `extra_roots` instead"));
+            let note = Note::new("insecure-origins", "certificates of origins are not checked at all")
+                .rule("FD-H27");
+            section.reader.warn(
+                &section.span_of("insecure_origins"),
+                note.help("name their authority in `extra_roots` instead"),
+            );
         }
         section.finish();
     }
@@ -161,14 +176,21 @@ fn proxies(section: &Section<'_, '_>) -> TrustedProxies {
     if !section.has(key) || section.is_text(key) {
         if let Some(text) = section.text(key).filter(|text| text.value != "all") {
             let note = Note::new("unknown-word", format!("{key} {:?} is not known", text.value));
-            section.error(key, note.rule("FD-E17").help("write \"all\", or a list of networks such as [\"10.0.0.0/8\"]"));
+            section.error(
+                key,
+                note.rule("FD-E17").help("write \"all\", or a list of networks such as [\"10.0.0.0/8\"]"),
+            );
         }
         return TrustedProxies::All;
     }
     let mut nets = Vec::new();
     for text in section.list(key).unwrap_or_default() {
-        let parse = |t: &str| t.parse::<IpNet>().or_else(|e| t.parse::<std::net::IpAddr>().map(IpNet::from).map_err(|_| e));
-        let note = Note::new("network", "").rule("FD-E17").help("write an address or a network such as \"10.0.0.0/8\"");
+        let parse = |t: &str| {
+            t.parse::<IpNet>().or_else(|e| t.parse::<std::net::IpAddr>().map(IpNet::from).map_err(|_| e))
+        };
+        let note = Note::new("network", "")
+            .rule("FD-E17")
+            .help("write an address or a network such as \"10.0.0.0/8\"");
         nets.extend(section.parse_at(&text, note, parse).map(|l| l.value));
     }
     TrustedProxies::Listed(nets)

@@ -85,7 +85,8 @@ impl Control {
         let tls = material(&file, &folder, &checked.edge, &checked.table, None)?;
         let mut history = History::open(checked.edge.history_file.as_ref().map(|path| folder.join(path)));
         let text: Arc<str> = text.into();
-        let generation = Generation(history.last().map_or(1, |last| last.generation + u64::from(*last.text != *text)));
+        let generation =
+            Generation(history.last().map_or(1, |last| last.generation + u64::from(*last.text != *text)));
         let mut monitor = Monitor::new(ambient::seed());
         monitor.adopt(&checked.table, ambient::now());
         let table_metrics = metrics.for_table(&checked.table, None);
@@ -139,7 +140,11 @@ impl Control {
         let outcome = attempt(&mut room, text, base, by);
         let word = match &outcome {
             Outcome::Applied { generation, changes, .. } => {
-                room.tell(Event::Swap { generation: generation.0, by: by.to_owned(), changes: changes.len() });
+                room.tell(Event::Swap {
+                    generation: generation.0,
+                    by: by.to_owned(),
+                    changes: changes.len(),
+                });
                 "applied"
             }
             Outcome::Unchanged(_) => "unchanged",
@@ -170,7 +175,11 @@ impl Control {
         match prepare(&room, text) {
             Err(diagnostics) => Outcome::Refused(diagnostics),
             Ok(ready) if ready.changes.is_empty() => Outcome::Unchanged(room.generation()),
-            Ok(ready) => Outcome::Applied { generation: room.generation(), changes: ready.changes, warnings: ready.warnings },
+            Ok(ready) => Outcome::Applied {
+                generation: room.generation(),
+                changes: ready.changes,
+                warnings: ready.warnings,
+            },
         }
     }
 
@@ -215,7 +224,11 @@ impl Control {
         let pinned = room.pinned();
         let table = &pinned.snapshot.table;
         let known = || table.regions.iter().map(|r| r.name.as_str()).collect::<Vec<_>>().join(", ");
-        let id = table.region_named(name).ok_or_else(|| Unknown { what: "region", name: name.to_owned(), known: known() })?;
+        let id = table.region_named(name).ok_or_else(|| Unknown {
+            what: "region",
+            name: name.to_owned(),
+            known: known(),
+        })?;
         let now = pinned.snapshot.will(id);
         let will = RegionWill { state: state.unwrap_or(now.state), dial: dial.unwrap_or(now.dial) };
         room.orders.regions.insert(table.region(id).name.clone(), will);
@@ -229,14 +242,28 @@ impl Control {
     ///
     /// # Errors
     /// No such group or origin.
-    pub fn force_verdict(&self, group: &str, origin: &str, verdict: Option<bool>, lasting: Duration, by: &str) -> Result<(), Unknown> {
+    pub fn force_verdict(
+        &self,
+        group: &str,
+        origin: &str,
+        verdict: Option<bool>,
+        lasting: Duration,
+        by: &str,
+    ) -> Result<(), Unknown> {
         let mut room = self.room();
         let pinned = room.pinned();
         let table = &pinned.snapshot.table;
         let groups = || table.groups.iter().map(|g| g.name.as_str()).collect::<Vec<_>>().join(", ");
         let unknown = |what, name: &str, known| Unknown { what, name: name.to_owned(), known };
         let group_id = table.group_named(group).ok_or_else(|| unknown("origin group", group, groups()))?;
-        let names = || table.group(group_id).origin_ids().map(|o| table.origin(o).name.to_string()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            table
+                .group(group_id)
+                .origin_ids()
+                .map(|o| table.origin(o).name.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let id = table.origin_named(group_id, origin).ok_or_else(|| unknown("origin", origin, names()))?;
         let key = (table.group(group_id).name.clone(), table.origin(id).name.clone());
         match verdict {
@@ -247,7 +274,12 @@ impl Control {
         room.monitor.order(&orders, ambient::now());
         room.refresh(None);
         let verdict = verdict.map(|up| if up { "up" } else { "down" });
-        room.tell(Event::Override { group: group.to_owned(), origin: origin.to_owned(), verdict, by: by.to_owned() });
+        room.tell(Event::Override {
+            group: group.to_owned(),
+            origin: origin.to_owned(),
+            verdict,
+            by: by.to_owned(),
+        });
         room.tell_transitions();
         self.probes.notify_one();
         Ok(())
@@ -358,12 +390,14 @@ fn needs_restart(room: &Room, new: &EdgeSettings) -> Result<(), Diagnostics> {
         ("upgrade_socket", old.upgrade_socket != new.upgrade_socket),
         ("history_file", old.history_file != new.history_file),
     ];
-    let changed: Vec<&str> = parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
+    let changed: Vec<&str> =
+        parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
     if changed.is_empty() {
         return Ok(());
     }
     let message = format!("[edge] {} differs from what this edge was started with", changed.join(", "));
-    let help = "restart the edge, or start the new process and send SIGQUIT to this one; all other sections are hot";
+    let help =
+        "restart the edge, or start the new process and send SIGQUIT to this one; all other sections are hot";
     Err(Diagnostics::whole_file(&room.file, "edge-needs-restart", message, Some(help.to_owned())))
 }
 

@@ -28,7 +28,12 @@ impl Event {
                 tracing::warn!(by, errors, first, "a change was refused and changed nothing");
             }
             Self::Conflict { by, base, current } => {
-                tracing::warn!(by, base, current, "a change started from another generation and changed nothing");
+                tracing::warn!(
+                    by,
+                    base,
+                    current,
+                    "a change started from another generation and changed nothing"
+                );
             }
             Self::Transition { group, origin, up: true, .. } => {
                 tracing::info!(group, origin, "the origin is up");
@@ -41,7 +46,13 @@ impl Event {
                 tracing::info!(region, state, dial, by, "a region was ordered");
             }
             Self::Override { group, origin, verdict, by } => {
-                tracing::info!(group, origin, verdict = verdict.unwrap_or("lifted"), by, "a verdict was forced");
+                tracing::info!(
+                    group,
+                    origin,
+                    verdict = verdict.unwrap_or("lifted"),
+                    by,
+                    "a verdict was forced"
+                );
             }
             Self::Certificates { changed } => tracing::info!(changed, "certificates were read anew"),
             Self::CertificatesRefused { message } => {

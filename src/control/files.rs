@@ -29,7 +29,9 @@ impl std::fmt::Debug for Watching {
 pub fn reload(control: &Control, path: &Path, by: &str) {
     match std::fs::read_to_string(path) {
         Ok(text) => drop(control.apply(&text, None, by)),
-        Err(error) => tracing::warn!(file = %path.display(), %error, "the table was not read, the old one stays"),
+        Err(error) => {
+            tracing::warn!(file = %path.display(), %error, "the table was not read, the old one stays")
+        }
     }
 }
 
@@ -42,7 +44,8 @@ pub fn watch(control: Arc<Control>, config: PathBuf) -> notify_debouncer_full::n
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let mut folders: BTreeSet<PathBuf> = control.live().pin().tls.watched().iter().map(|p| folder(p)).collect();
+    let mut folders: BTreeSet<PathBuf> =
+        control.live().pin().tls.watched().iter().map(|p| folder(p)).collect();
     folders.insert(folder(&config));
     let mut last = fingerprints(&control, &config);
     let on_change = move |result: DebounceEventResult| {

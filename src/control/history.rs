@@ -46,7 +46,8 @@ impl History {
     /// What `file` remembers; a file that is not there or broken remembers nothing.
     pub fn open(file: Option<PathBuf>) -> Self {
         let text = file.as_deref().map(fs::read_to_string).and_then(Result::ok).unwrap_or_default();
-        let mut kept: VecDeque<Kept> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let mut kept: VecDeque<Kept> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         while kept.len() > HISTORY_GENERATIONS {
             kept.pop_front();
         }

@@ -42,7 +42,8 @@ pub fn material(
     previous: Option<&Material>,
 ) -> Result<Arc<Material>, Diagnostics> {
     let certificates = folder.join(&edge.certificates_folder);
-    Material::prepare(file, table, Folders { table: folder, certificates: &certificates }, previous).map(Arc::new)
+    Material::prepare(file, table, Folders { table: folder, certificates: &certificates }, previous)
+        .map(Arc::new)
 }
 
 impl Room {
@@ -106,7 +107,11 @@ impl Room {
         for id in snapshot.table.origin_ids() {
             let origin = snapshot.table.origin(id);
             let up = origin.enabled && snapshot.health.of(id).up;
-            self.metrics.origin_up(snapshot.table.group(origin.group).name.as_str(), origin.name.as_str(), up);
+            self.metrics.origin_up(
+                snapshot.table.group(origin.group).name.as_str(),
+                origin.name.as_str(),
+                up,
+            );
         }
         for (region, will) in snapshot.table.regions.iter().zip(snapshot.regions.iter()) {
             let dial = if will.state == RegionState::Active { will.dial.get() } else { 0 };

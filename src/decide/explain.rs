@@ -72,14 +72,20 @@ pub struct Answer {
 /// # Errors
 /// [`QuestionError::Unknown`] names what there is.
 pub fn parse_down(table: &Table, text: &str) -> Result<Vec<Down>, QuestionError> {
-    let unknown = |known: Vec<String>| QuestionError::Unknown { name: text.to_owned(), known: known.join(", ") };
+    let unknown =
+        |known: Vec<String>| QuestionError::Unknown { name: text.to_owned(), known: known.join(", ") };
     if let Some(name) = text.strip_prefix("region:") {
         let known = || table.regions.iter().map(|r| format!("region:{}", r.name)).collect();
         return table.region_named(name).map(|id| vec![Down::Region(id)]).ok_or_else(|| unknown(known()));
     }
-    let full = |id: OriginId| format!("{}/{}", table.group(table.origin(id).group).name, table.origin(id).name);
+    let full =
+        |id: OriginId| format!("{}/{}", table.group(table.origin(id).group).name, table.origin(id).name);
     let Some(name) = text.strip_prefix("origin:") else {
-        return Err(unknown(vec![String::from("region:NAME"), String::from("origin:NAME"), String::from("origin:GROUP/NAME")]));
+        return Err(unknown(vec![
+            String::from("region:NAME"),
+            String::from("origin:NAME"),
+            String::from("origin:GROUP/NAME"),
+        ]));
     };
     let found: Vec<Down> = table
         .origin_ids()
@@ -147,7 +153,12 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Answer, Quest
     let facts = RequestFacts { scheme, host: &host, path: &path, query: query.as_deref(), client, affinity };
     let table = &snapshot.table;
     let mut answer = Answer::empty(snapshot.generation.0);
-    answer.steps.push(format!("{} {}://{host}{path}, generation {}", question.method, scheme.as_str(), snapshot.generation));
+    answer.steps.push(format!(
+        "{} {}://{host}{path}, generation {}",
+        question.method,
+        scheme.as_str(),
+        snapshot.generation
+    ));
     match for_request(table, &facts) {
         Decision::NoRoute(why) => {
             answer.decision = String::from("no_route");
@@ -159,7 +170,9 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Answer, Quest
             answer.decision = String::from("redirect");
             answer.status = Some(table.settings.https_redirect_status);
             answer.matched(matched, table);
-            answer.steps.push(String::from("https_redirect is on: to the same host, path and query on https (FD-B20)"));
+            answer.steps.push(String::from(
+                "https_redirect is on: to the same host, path and query on https (FD-B20)",
+            ));
         }
         Decision::Forward { matched, group, scheme } => {
             answer.matched(matched, table);
@@ -174,9 +187,15 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Answer, Quest
 fn no_route(why: NoRoute, table: &Table) -> String {
     match why {
         NoRoute::UnknownHost => String::from("no route: the host is not configured (FD-B14 a)"),
-        NoRoute::NoRouteForHost(d) => format!("no route: {} has no enabled route (FD-B14 b)", table.domain(d).name),
-        NoRoute::Protocol(d) => format!("no route: routes of {} accept the other protocol only (FD-B14 c)", table.domain(d).name),
-        NoRoute::Path(d) => format!("no route: no pattern of {} matches the path (FD-B14 d)", table.domain(d).name),
+        NoRoute::NoRouteForHost(d) => {
+            format!("no route: {} has no enabled route (FD-B14 b)", table.domain(d).name)
+        }
+        NoRoute::Protocol(d) => {
+            format!("no route: routes of {} accept the other protocol only (FD-B14 c)", table.domain(d).name)
+        }
+        NoRoute::Path(d) => {
+            format!("no route: no pattern of {} matches the path (FD-B14 d)", table.domain(d).name)
+        }
     }
 }
 
@@ -203,7 +222,11 @@ impl Answer {
             Found::Exact => String::from("an exact pattern"),
             Found::Prefix(length) => format!("the longest prefix, {length} characters"),
         };
-        self.steps.push(format!("route {} by domain {} and {how} (FD-B2)", route.name, table.domain(matched.domain).name));
+        self.steps.push(format!(
+            "route {} by domain {} and {how} (FD-B2)",
+            route.name,
+            table.domain(matched.domain).name
+        ));
         self.route = Some(route.name.to_string());
     }
 }
@@ -224,7 +247,8 @@ impl Forward {
         let pick = pick_origin(snapshot, self.group, affinity, &Tried::default(), &mut dice, &mut trail);
         answer.steps.extend(trail.lines(table));
         let shares = shares(snapshot, self.group, affinity);
-        answer.shares = shares.into_iter().map(|(id, share)| (table.origin(id).name.to_string(), share)).collect();
+        answer.shares =
+            shares.into_iter().map(|(id, share)| (table.origin(id).name.to_string(), share)).collect();
         let Some(pick) = pick else {
             answer.decision = String::from("no_origin");
             answer.status = Some(503);
@@ -258,7 +282,9 @@ pub fn shares(snapshot: &Snapshot, group: GroupId, affinity: [Option<&str>; 2]) 
             rolls.push(if takes_part { 0 } else { 99 });
         }
         if probability > 0.0 {
-            turns(snapshot, group, affinity, &rolls, |id, share| *sums.entry(id).or_default() += share * probability);
+            turns(snapshot, group, affinity, &rolls, |id, share| {
+                *sums.entry(id).or_default() += share * probability
+            });
         }
     }
     sums.into_iter().map(|(id, share)| (id, share * 100.0)).collect()
@@ -266,10 +292,15 @@ pub fn shares(snapshot: &Snapshot, group: GroupId, affinity: [Option<&str>; 2]) 
 
 /// The dials below 100 of the group's regions, in the order in which a pick rolls for them; at most ten.
 fn dialled_regions(snapshot: &Snapshot, group: GroupId) -> Vec<u8> {
-    let regions: Vec<_> = snapshot.table.group(group).origin_ids().filter_map(|id| snapshot.table.origin(id).region).collect();
+    let regions: Vec<_> =
+        snapshot.table.group(group).origin_ids().filter_map(|id| snapshot.table.origin(id).region).collect();
     let here = |at: usize| regions.iter().any(|r| r.0 as usize == at);
     let wills = snapshot.regions.iter().enumerate();
-    wills.filter(|(at, will)| will.dial.get() < 100 && here(*at)).map(|(_, will)| will.dial.get()).take(10).collect()
+    wills
+        .filter(|(at, will)| will.dial.get() < 100 && here(*at))
+        .map(|(_, will)| will.dial.get())
+        .take(10)
+        .collect()
 }
 
 struct Rolls<'r> {
@@ -337,7 +368,9 @@ pub fn check_expectation(snapshot: &Snapshot, expect: &Expect) -> Option<String>
     expect.want.iter().find_map(|want| {
         let holds = match want {
             Want::Origin(ids) => !may.is_empty() && may.iter().all(|id| ids.contains(id)),
-            Want::Region(region) => !may.is_empty() && may.iter().all(|id| table.origin(*id).region == Some(*region)),
+            Want::Region(region) => {
+                !may.is_empty() && may.iter().all(|id| table.origin(*id).region == Some(*region))
+            }
             Want::Route(id) => answer.route.as_deref() == Some(table.route(*id).name.as_str()),
             Want::Status(status) => answer.status == Some(*status),
         };
@@ -347,7 +380,9 @@ pub fn check_expectation(snapshot: &Snapshot, expect: &Expect) -> Option<String>
 
 fn wanted(want: &Want, table: &Table) -> String {
     match want {
-        Want::Origin(ids) => format!("origin {}", ids.first().map_or("?", |id| table.origin(*id).name.as_str())),
+        Want::Origin(ids) => {
+            format!("origin {}", ids.first().map_or("?", |id| table.origin(*id).name.as_str()))
+        }
         Want::Region(id) => format!("region {}", table.region(*id).name),
         Want::Route(id) => format!("route {}", table.route(*id).name),
         Want::Status(status) => format!("status {status}"),
@@ -359,7 +394,8 @@ fn describe(answer: &Answer) -> String {
     match (answer.status, answer.shares.as_slice()) {
         (Some(status), _) => format!("status {status} ({}){route}", answer.decision),
         (None, shares) => {
-            let list: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {share:.0} %")).collect();
+            let list: Vec<String> =
+                shares.iter().map(|(name, share)| format!("{name} {share:.0} %")).collect();
             format!("{}{route}", list.join(", "))
         }
     }

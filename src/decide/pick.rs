@@ -53,7 +53,11 @@ impl<'t> Field<'t> {
     fn of(snapshot: &'t Snapshot, group: GroupId) -> Self {
         let (from, to) = snapshot.table.group(group).origins;
         let to = to.min(from + ORIGINS_MAX as u32);
-        let mut field = Self { origins: &snapshot.table.origins[from as usize..to as usize], first: from, bits: [0; WORDS] };
+        let mut field = Self {
+            origins: &snapshot.table.origins[from as usize..to as usize],
+            first: from,
+            bits: [0; WORDS],
+        };
         for at in 0..field.origins.len() {
             field.bits[at / 64] |= 1 << (at % 64);
         }
@@ -174,9 +178,16 @@ fn dial(snapshot: &Snapshot, field: &mut Field<'_>, dice: &mut dyn Dice, witness
 }
 
 /// Keeps the healthy (FD-D1 step 1). True: nobody is, and everybody stays (FD-C22).
-fn health(snapshot: &Snapshot, group: GroupId, alone: bool, field: &mut Field<'_>, witness: &mut impl Witness) -> bool {
+fn health(
+    snapshot: &Snapshot,
+    group: GroupId,
+    alone: bool,
+    field: &mut Field<'_>,
+    witness: &mut impl Witness,
+) -> bool {
     // FD-C25: without probes there is nothing to know. FD-C26: with a single origin health changes nothing.
-    if alone || snapshot.table.group(group).probe.is_none() && !field.any(|id, _| !snapshot.health.of(id).up) {
+    if alone || snapshot.table.group(group).probe.is_none() && !field.any(|id, _| !snapshot.health.of(id).up)
+    {
         return false;
     }
     if field.is_empty() || field.any(|id, _| snapshot.health.of(id).up) {
@@ -210,20 +221,33 @@ fn latency(snapshot: &Snapshot, group: GroupId, field: &mut Field<'_>, witness: 
 
 /// FD-D1 step 4, FD-D19, FD-D23, FD-D24: `ASLBSA` where it fits, else `ASLBSACORS`.
 fn session(field: &Field<'_>, affinity: [Option<&str>; 2], witness: &mut impl Witness) -> Option<usize> {
-    let named = |cookie: &str| field.places().find(|at| affinity::names(cookie, &field.origins[*at].affinity_value));
+    let named =
+        |cookie: &str| field.places().find(|at| affinity::names(cookie, &field.origins[*at].affinity_value));
     let at = affinity.into_iter().flatten().find_map(named)?;
-    field.places().filter(|other| *other != at).for_each(|other| witness.left(field.id(other), Why::OtherSession));
+    field
+        .places()
+        .filter(|other| *other != at)
+        .for_each(|other| witness.left(field.id(other), Why::OtherSession));
     Some(at)
 }
 
 /// FD-D10, FD-D11.
-fn draw(field: &Field<'_>, group: GroupId, equal: bool, dice: &mut dyn Dice, witness: &mut impl Witness) -> Option<usize> {
+fn draw(
+    field: &Field<'_>,
+    group: GroupId,
+    equal: bool,
+    dice: &mut dyn Dice,
+    witness: &mut impl Witness,
+) -> Option<usize> {
     let weight = |at: usize| if equal { 1 } else { u32::from(field.origins[at].weight.get()) };
     let weights = field.places().map(weight);
     let rotation = Rotation::of(weights.clone())?;
     let turn = dice.turn(group);
     let at = field.places().nth(whose(weights, turn)?)?;
     witness.drew(field.id(at), rotation.place(turn), rotation.places);
-    field.places().filter(|other| *other != at).for_each(|other| witness.left(field.id(other), Why::NotDrawn));
+    field
+        .places()
+        .filter(|other| *other != at)
+        .for_each(|other| witness.left(field.id(other), Why::NotDrawn));
     Some(at)
 }

@@ -55,9 +55,9 @@ fn line(step: &Step, table: &Table) -> String {
             format!("candidates of origin group {}: {}", table.group(*group).name, names.join(", "))
         }
         Step::Left { origin, why } => format!("{} left: {}", name(origin), reason(*why, table)),
-        Step::Skipped(Skipped::Health) => {
-            String::from("nobody is healthy: every enabled origin counts as available, latency is skipped (FD-C22)")
-        }
+        Step::Skipped(Skipped::Health) => String::from(
+            "nobody is healthy: every enabled origin counts as available, latency is skipped (FD-C22)",
+        ),
         Step::Skipped(Skipped::Dial) => {
             String::from("the dial would have left nobody healthy and was skipped")
         }
@@ -77,7 +77,9 @@ fn reason(why: Why, table: &Table) -> String {
         }
         Why::Unhealthy => String::from("its probes say it is down"),
         Why::AlreadyTried => String::from("it was tried in this request"),
-        Why::LowerTier { priority, best } => format!("priority {priority}, and priority {best} is available (FD-D4)"),
+        Why::LowerTier { priority, best } => {
+            format!("priority {priority}, and priority {best} is available (FD-D4)")
+        }
         Why::TooSlow { latency_ms, fastest_ms, slack_ms } => {
             format!("{latency_ms} ms is more than {slack_ms} ms above the fastest, {fastest_ms} ms (FD-D7)")
         }

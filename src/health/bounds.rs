@@ -22,7 +22,11 @@ pub fn failures_needed(settings: LoadBalancing) -> Option<u8> {
 pub fn detection(settings: LoadBalancing, interval_s: u8, f_s: f64) -> Option<Bound> {
     let k = f64::from(failures_needed(settings)?);
     let interval = f64::from(interval_s);
-    Some(Bound { min_s: (k - 1.0) * interval + f_s, mean_s: (k - 0.5) * interval + f_s, max_s: k * interval + f_s })
+    Some(Bound {
+        min_s: (k - 1.0) * interval + f_s,
+        mean_s: (k - 0.5) * interval + f_s,
+        max_s: k * interval + f_s,
+    })
 }
 
 /// From an origin's first good answer to its return.

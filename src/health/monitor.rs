@@ -236,7 +236,14 @@ impl Monitor {
         }
     }
 
-    fn stream(&self, target: &ProbeTarget, origin: OriginId, interval: Duration, timeout: Duration, now: Moment) -> Stream {
+    fn stream(
+        &self,
+        target: &ProbeTarget,
+        origin: OriginId,
+        interval: Duration,
+        timeout: Duration,
+        now: Moment,
+    ) -> Stream {
         if let Some(old) = self.streams.get(target) {
             return Stream { interval, timeout, origin, ..old.clone() };
         }
@@ -329,7 +336,8 @@ impl Monitor {
             }
             let stream = one.target.as_ref().and_then(|target| self.streams.get(target));
             one.up = stream.is_none_or(|s| s.window.healthy(one.load_balancing, self.missing_succeed));
-            let forced = self.overrides.get(&(one.group.clone(), one.origin.clone())).filter(|o| o.until > now);
+            let forced =
+                self.overrides.get(&(one.group.clone(), one.origin.clone())).filter(|o| o.until > now);
             let verdict = forced.map_or(one.up, |o| o.up);
             if verdict == one.told {
                 continue;

@@ -159,9 +159,9 @@ fn chunk_size(buffer: &mut BytesMut) -> Result<Option<u64>, BodyError> {
     if !(rest.is_empty() && digits == line.len() || rest.first() == Some(&b';')) || !clean {
         return Err(BodyError::Malformed("something other than an extension follows a chunk size"));
     }
-    let size = line[..digits].iter().fold(0_u64, |sum, b| {
-        sum << 4 | u64::from(char::from(*b).to_digit(16).unwrap_or(0))
-    });
+    let size = line[..digits]
+        .iter()
+        .fold(0_u64, |sum, b| sum << 4 | u64::from(char::from(*b).to_digit(16).unwrap_or(0)));
     Ok(Some(size))
 }
 
@@ -191,7 +191,10 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<Fields>, BodyError> {
         fields.push_range(at(line.name.as_bytes()), at(line.value));
     }
     // A trailer that would change how the message is read or routed has no business here (RFC 9110 6.5.1).
-    if fields.iter().any(|f| f.known.hop_by_hop() || matches!(f.known, super::fields::Known::ContentLength | super::fields::Known::Host)) {
+    if fields.iter().any(|f| {
+        f.known.hop_by_hop()
+            || matches!(f.known, super::fields::Known::ContentLength | super::fields::Known::Host)
+    }) {
         return Err(BodyError::Malformed("a trailer that may not be one"));
     }
     Ok(Some(fields))

@@ -133,7 +133,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
     ///
     /// # Errors
     /// The outer one is the socket's, the inner one is what is wrong with the head.
-    pub async fn read_request(&mut self, limits: &HeadLimits) -> io::Result<Result<Option<RequestHead>, HeadError>> {
+    pub async fn read_request(
+        &mut self,
+        limits: &HeadLimits,
+    ) -> io::Result<Result<Option<RequestHead>, HeadError>> {
         loop {
             match request(&mut self.inbox, limits) {
                 Ok(None) => {}

@@ -42,7 +42,8 @@ impl Known {
     /// Recognises a name in any letter case.
     pub fn of(name: &[u8]) -> Self {
         let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
-        let starts = |text: &str| name.len() > text.len() && name[..text.len()].eq_ignore_ascii_case(text.as_bytes());
+        let starts =
+            |text: &str| name.len() > text.len() && name[..text.len()].eq_ignore_ascii_case(text.as_bytes());
         match (name.len(), name.first().map(u8::to_ascii_lowercase)) {
             (2, Some(b't')) if is("te") => Self::Te,
             (3, Some(b'v')) if is("via") => Self::Via,

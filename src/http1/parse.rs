@@ -100,8 +100,12 @@ fn strict_lines(head: &[u8]) -> Result<(), HeadError> {
     for at in memchr::memchr3_iter(b'\n', b'\r', 0, head) {
         match head[at] {
             0 => return Err(HeadError::Malformed("a NUL in the head")),
-            b'\n' if at == 0 || head[at - 1] != b'\r' => return Err(HeadError::Malformed("a bare line feed in the head")),
-            b'\r' if head.get(at + 1) != Some(&b'\n') => return Err(HeadError::Malformed("a bare carriage return in the head")),
+            b'\n' if at == 0 || head[at - 1] != b'\r' => {
+                return Err(HeadError::Malformed("a bare line feed in the head"));
+            }
+            b'\r' if head.get(at + 1) != Some(&b'\n') => {
+                return Err(HeadError::Malformed("a bare carriage return in the head"));
+            }
             b'\n' => {
                 from = at + 1;
                 if matches!(head.get(from), Some(b' ' | b'\t')) {
@@ -120,7 +124,12 @@ fn place(of: &[u8], within: &[u8]) -> (usize, usize) {
     (from, from + of.len())
 }
 
-fn collect(bytes: Bytes, parsed: &[httparse::Header<'_>], base: &[u8], limits: &HeadLimits) -> Result<Fields, HeadError> {
+fn collect(
+    bytes: Bytes,
+    parsed: &[httparse::Header<'_>],
+    base: &[u8],
+    limits: &HeadLimits,
+) -> Result<Fields, HeadError> {
     if parsed.len() > limits.count {
         return Err(HeadError::HeadersTooLarge);
     }
@@ -163,14 +172,17 @@ pub fn request(buffer: &mut BytesMut, limits: &HeadLimits) -> Result<Option<Requ
         Ok(httparse::Status::Partial) => return Err(HeadError::Malformed("the head breaks off")),
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::HeadersTooLarge),
         Err(httparse::Error::Version) => return Err(HeadError::Version),
-        Err(httparse::Error::Token) => return Err(HeadError::Malformed("the request line has a byte that it may not have")),
+        Err(httparse::Error::Token) => {
+            return Err(HeadError::Malformed("the request line has a byte that it may not have"));
+        }
         Err(_) => return Err(HeadError::Malformed("the head is not HTTP/1.1")),
     }
     let (Some(method), Some(target), Some(minor)) = (parsed.method, parsed.path, parsed.version) else {
         return Err(HeadError::Malformed("the request line is incomplete"));
     };
     let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
-    let method = http::Method::from_bytes(method.as_bytes()).map_err(|_| HeadError::Malformed("the method is no token"))?;
+    let method = http::Method::from_bytes(method.as_bytes())
+        .map_err(|_| HeadError::Malformed("the method is no token"))?;
     if target.bytes().any(|b| b <= b' ' || b == 0x7f || b == b'#') {
         return Err(HeadError::Malformed("the target has a byte that it may not have"));
     }
@@ -238,7 +250,9 @@ fn request_framing(fields: &Fields, version: Version) -> Result<Framing, HeadErr
     let length = content_length(fields)?;
     match (chunked, length) {
         (true, Some(_)) => Err(HeadError::Malformed("Content-Length beside Transfer-Encoding")),
-        (true, None) if version == Version::Http10 => Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0")),
+        (true, None) if version == Version::Http10 => {
+            Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"))
+        }
         (true, None) => Ok(Framing::Chunked),
         (false, Some(0) | None) => Ok(Framing::Empty),
         (false, Some(length)) => Ok(Framing::Length(length)),
@@ -249,7 +263,11 @@ fn request_framing(fields: &Fields, version: Version) -> Result<Framing, HeadErr
 ///
 /// # Errors
 /// [`HeadError`]: what the origin sent is not one response with one reading.
-pub fn response(buffer: &mut BytesMut, to: &http::Method, limits: &HeadLimits) -> Result<Option<ResponseHead>, HeadError> {
+pub fn response(
+    buffer: &mut BytesMut,
+    to: &http::Method,
+    limits: &HeadLimits,
+) -> Result<Option<ResponseHead>, HeadError> {
     let Some(end) = head_end(buffer) else {
         if buffer.len() > limits.total {
             return Err(HeadError::HeadersTooLarge);
@@ -266,7 +284,11 @@ pub fn response(buffer: &mut BytesMut, to: &http::Method, limits: &HeadLimits) -
     let bytes = buffer.split_to(end).freeze();
     let mut lines = [const { std::mem::MaybeUninit::uninit() }; LINES];
     let mut parsed = httparse::Response::new(&mut []);
-    match httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, &bytes, &mut lines) {
+    match httparse::ParserConfig::default().parse_response_with_uninit_headers(
+        &mut parsed,
+        &bytes,
+        &mut lines,
+    ) {
         Ok(httparse::Status::Complete(_)) => {}
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::HeadersTooLarge),
         _ => return Err(HeadError::Malformed("the origin's answer is not HTTP/1")),

@@ -42,8 +42,14 @@ pub struct Told {
 /// Sends one probe. Latency runs from just before the connection to the last byte (FD-C6, FD-C15).
 pub async fn probe(order: &ProbeOrder, pinned: &Pinned) -> Told {
     let started = Instant::now();
-    let mut told =
-        Told { outcome: Err(ProbeFailure::Timeout), address: None, status: 0, took: Duration::ZERO, connect: None, dns: None };
+    let mut told = Told {
+        outcome: Err(ProbeFailure::Timeout),
+        address: None,
+        status: 0,
+        took: Duration::ZERO,
+        connect: None,
+        dns: None,
+    };
     if let Ok(outcome) = timeout(order.timeout, attempt(order, pinned, &mut told)).await {
         told.outcome = outcome.map(|()| started.elapsed());
     }
@@ -67,7 +73,10 @@ async fn attempt(order: &ProbeOrder, pinned: &Pinned, told: &mut Told) -> Result
     if target.scheme == Scheme::Http {
         return ask(Conn::new(tcp), target, fdid, told).await;
     }
-    let tls = pinned.tls.origin(order.origin).ok_or_else(|| ProbeFailure::Tls { detail: String::from("no TLS settings") })?;
+    let tls = pinned
+        .tls
+        .origin(order.origin)
+        .ok_or_else(|| ProbeFailure::Tls { detail: String::from("no TLS settings") })?;
     let config = tls.for_probe();
     let connector = tokio_rustls::TlsConnector::from(config);
     let stream = connector.connect(tls.server_name.clone(), tcp).await;
@@ -110,7 +119,8 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         ProbeMethod::Get => http::Method::GET,
     };
     let head = loop {
-        let head = poll_fn(|cx| conn.poll_response(cx, &method, &HEAD)).await.map_err(|_| ProbeFailure::Closed)?;
+        let head =
+            poll_fn(|cx| conn.poll_response(cx, &method, &HEAD)).await.map_err(|_| ProbeFailure::Closed)?;
         match head {
             Ok(head) if (100..200).contains(&head.status) && head.status != 101 => {}
             Ok(head) => break head,

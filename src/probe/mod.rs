@@ -45,5 +45,9 @@ async fn one(control: &Control, order: ProbeOrder) {
     if let Err(failure) = &told.outcome {
         http::log_failure(&order, &told, failure, &control.edge().name, &pinned);
     }
-    control.probe_done(ProbeResult { target: order.target, outcome: told.outcome, address: told.address.map(|a| a.ip()) });
+    control.probe_done(ProbeResult {
+        target: order.target,
+        outcome: told.outcome,
+        address: told.address.map(|a| a.ip()),
+    });
 }

@@ -8,12 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::deliver::{CACHE_STATUS, put_status_line};
 use super::fail::{Failure, page};
-use crate::http1::body::Frame;
-use crate::http1::conn::put_field;
-use crate::http1::parse::Framing;
 use super::side::ClientSide;
 use super::visit::Visit;
 use crate::ambient;
+use crate::http1::body::Frame;
+use crate::http1::conn::put_field;
+use crate::http1::parse::Framing;
 use crate::model::route::Scheme;
 
 /// Answers with a failure's page; counts and remembers it.
@@ -51,7 +51,9 @@ fn location(visit: &Visit<'_>) -> String {
     };
     // A client that named the port of our plain listener is sent to the port of our TLS listener.
     let port = match visit.worker.shared.https_port {
-        Some(port) if bare.len() != written.len() && port != Scheme::Https.default_port() => format!(":{port}"),
+        Some(port) if bare.len() != written.len() && port != Scheme::Https.default_port() => {
+            format!(":{port}")
+        }
         _ => String::new(),
     };
     let query = asked.query.as_ref().map_or(String::new(), |q| format!("?{}", q.as_str()));
@@ -96,7 +98,9 @@ async fn send(
         ClientSide::H2(stream) => {
             let mut headers = HeaderMap::new();
             for (name, value) in lines {
-                if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+                if let (Ok(name), Ok(value)) =
+                    (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+                {
                     headers.insert(name, value);
                 }
             }
@@ -104,7 +108,8 @@ async fn send(
         }
     };
     let bytes = body.len() as u64;
-    let sent = sent.and_then(|()| if without_body { Ok(()) } else { client.send(Frame::Data(Bytes::from(body)), true) });
+    let sent = sent
+        .and_then(|()| if without_body { Ok(()) } else { client.send(Frame::Data(Bytes::from(body)), true) });
     if !without_body {
         visit.down.bytes += bytes;
     }
@@ -118,6 +123,7 @@ async fn send(
 /// The time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub fn http_date(at: SystemTime) -> String {
     let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let time = jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let time = jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(0))
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

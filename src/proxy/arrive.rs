@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use bytes::Bytes;
 
 use super::fail::Failure;
-use crate::http1::fields::{Known, tokens};
-use crate::http1::parse::{Framing, RequestHead, Version};
 use super::line::Line;
 use crate::decide::path::normalise;
+use crate::http1::fields::{Known, tokens};
+use crate::http1::parse::{Framing, RequestHead, Version};
 use crate::model::limits::{Limits, REQUEST_CHAIN_HOPS};
 use crate::model::route::Scheme;
 use crate::model::settings::Settings;
@@ -160,7 +160,13 @@ fn bare_host(written: &Bytes) -> Result<Text, Failure> {
 }
 
 /// Section E.5: 8,192 bytes of URL, 4,096 of query.
-fn check_sizes(target: &Bytes, query: Option<&Bytes>, host: &Bytes, line: &Line, limits: &Limits) -> Result<(), Failure> {
+fn check_sizes(
+    target: &Bytes,
+    query: Option<&Bytes>,
+    host: &Bytes,
+    line: &Line,
+    limits: &Limits,
+) -> Result<(), Failure> {
     let url = line.scheme.as_str().len() + 3 + host.len() + target.len();
     if url > limits.url_bytes || query.is_some_and(|q| q.len() > limits.query_bytes) {
         return Err(Failure::TargetTooLong);
@@ -170,7 +176,8 @@ fn check_sizes(target: &Bytes, query: Option<&Bytes>, host: &Bytes, line: &Line,
 
 fn check_body(head: &RequestHead, limits: &Limits) -> Result<(), Failure> {
     // FD-E8, HTTP/1.x only.
-    let needs_length = matches!(head.method.as_str(), "POST" | "PUT" | "PATCH") && head.version != Version::Http2;
+    let needs_length =
+        matches!(head.method.as_str(), "POST" | "PUT" | "PATCH") && head.version != Version::Http2;
     if needs_length && head.framing == Framing::Empty && head.fields.first(Known::ContentLength).is_none() {
         return Err(Failure::LengthRequired);
     }
@@ -182,7 +189,11 @@ fn check_body(head: &RequestHead, limits: &Limits) -> Result<(), Failure> {
 
 /// FD-E15.
 fn hops(head: &RequestHead) -> Result<u32, Failure> {
-    let hops = head.fields.text(Known::RequestChain).and_then(|v| v.trim().strip_prefix("hops=")?.parse::<u32>().ok()).unwrap_or(0);
+    let hops = head
+        .fields
+        .text(Known::RequestChain)
+        .and_then(|v| v.trim().strip_prefix("hops=")?.parse::<u32>().ok())
+        .unwrap_or(0);
     if hops >= REQUEST_CHAIN_HOPS { Err(Failure::Loop) } else { Ok(hops) }
 }
 
@@ -199,7 +210,8 @@ fn client_ip(head: &RequestHead, socket: IpAddr, settings: &Settings) -> IpAddr 
 /// The values of the two affinity cookies (FD-D15, FD-D19).
 fn affinity(head: &RequestHead) -> [Option<Text>; 2] {
     let mut found = [None, None];
-    for cookie in head.fields.all(Known::Cookie).flat_map(|v| v.split(|b| *b == b';')).map(<[u8]>::trim_ascii) {
+    for cookie in head.fields.all(Known::Cookie).flat_map(|v| v.split(|b| *b == b';')).map(<[u8]>::trim_ascii)
+    {
         for (slot, name) in found.iter_mut().zip([b"ASLBSA=".as_slice(), b"ASLBSACORS="]) {
             if slot.is_none() && cookie.starts_with(name) {
                 *slot = Text::new(Bytes::copy_from_slice(&cookie[name.len()..]));

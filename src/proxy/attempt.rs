@@ -7,9 +7,6 @@ use super::deliver::{Inbound, framing, put_status_line};
 use super::exchange::{Delivered, Exchange, Patience};
 use super::fail::{Failure, Retry, idempotent};
 use super::forward::Outbound;
-use crate::http1::conn::{Conn, put_field};
-use crate::http1::fields::Known;
-use crate::http1::parse::{Framing, ResponseHead, Version, keeps_alive};
 use super::http2::to_origin::OriginStream;
 use super::io::EdgeIo;
 use super::line::Presence;
@@ -22,6 +19,9 @@ use crate::decide::origin_path::forwarded;
 use crate::decide::pick::{Pick, Tried, pick_origin};
 use crate::decide::ports::Silent;
 use crate::decide::request::Matched;
+use crate::http1::conn::{Conn, put_field};
+use crate::http1::fields::Known;
+use crate::http1::parse::{Framing, ResponseHead, Version, keeps_alive};
 use crate::model::domain::DomainName;
 use crate::model::group::{GroupId, NameCheck, OriginHttp};
 use crate::model::limits::{WEBSOCKET_IDLE_S, WEBSOCKET_TOTAL_S};
@@ -47,7 +47,13 @@ pub struct Way {
 }
 
 /// Tries origins until one answers, the failure allows no other, or the attempts are used up.
-pub async fn run(visit: &mut Visit<'_>, client: &mut ClientSide<'_>, presence: &Presence, way: Way, close: bool) -> Done {
+pub async fn run(
+    visit: &mut Visit<'_>,
+    client: &mut ClientSide<'_>,
+    presence: &Presence,
+    way: Way,
+    close: bool,
+) -> Done {
     let most = visit.settings().attempts.get();
     let mut tried = Tried::default();
     let mut same: Option<Pick> = None;
@@ -112,8 +118,14 @@ async fn once(
     let origin = table.origin(pick.origin);
     let region = origin.region.map(|id| &table.region(id).name);
     presence.enter(region);
-    let attempted =
-        Attempted { pick, scheme: way.scheme, address: None, tls: None, started: tokio::time::Instant::now(), reused: false };
+    let attempted = Attempted {
+        pick,
+        scheme: way.scheme,
+        address: None,
+        tls: None,
+        started: tokio::time::Instant::now(),
+        reused: false,
+    };
     visit.attempted = Some(attempted);
     let websocket = visit.asked.as_ref().is_some_and(|asked| asked.websocket);
     let connected = open(visit, way, pick, fresh, websocket).await?;
@@ -123,8 +135,15 @@ async fn once(
     let body_max = visit.settings().limits.body_bytes;
     let version = visit.head.version;
     let mut upload = std::mem::take(&mut visit.upload);
-    let mut exchange =
-        Exchange { client, origin: &mut side, upload: &mut upload, presence, patience, body_max, method: &method };
+    let mut exchange = Exchange {
+        client,
+        origin: &mut side,
+        upload: &mut upload,
+        presence,
+        patience,
+        body_max,
+        method: &method,
+    };
     let head = exchange.head(|client, head| relay_interim(client, head, version)).await;
     visit.upload = upload;
     let head = head?;
@@ -134,12 +153,23 @@ async fn once(
     let closes = close || visit.worker.shared.draining.load(std::sync::atomic::Ordering::Relaxed);
     let reusable = deliver_head(visit, client, way, pick, &head, closes);
     let mut upload = std::mem::take(&mut visit.upload);
-    let mut exchange =
-        Exchange { client, origin: &mut side, upload: &mut upload, presence, patience, body_max, method: &method };
+    let mut exchange = Exchange {
+        client,
+        origin: &mut side,
+        upload: &mut upload,
+        presence,
+        patience,
+        body_max,
+        method: &method,
+    };
     let delivered = exchange.body(&mut visit.down).await;
     let complete = upload.complete();
     visit.upload = upload;
-    view.pinned.metrics.origin_done(pick.origin, head.status, visit.attempted.as_ref().map(|a| a.started.elapsed()));
+    view.pinned.metrics.origin_done(
+        pick.origin,
+        head.status,
+        visit.attempted.as_ref().map(|a| a.started.elapsed()),
+    );
     match delivered {
         Delivered::Whole => {
             if complete {
@@ -165,7 +195,13 @@ fn patience(visit: &Visit<'_>, way: Way) -> Patience {
     Patience { origin: std::time::Duration::from_secs(seconds.into()), client: settings.client_stall }
 }
 
-async fn open(visit: &mut Visit<'_>, way: Way, pick: Pick, fresh: bool, http1_only: bool) -> Result<Connected, Failure> {
+async fn open(
+    visit: &mut Visit<'_>,
+    way: Way,
+    pick: Pick,
+    fresh: bool,
+    http1_only: bool,
+) -> Result<Connected, Failure> {
     let view = visit.view.clone();
     let origin = view.pinned.snapshot.table.origin(pick.origin);
     let settings = visit.settings();
@@ -196,7 +232,12 @@ async fn open(visit: &mut Visit<'_>, way: Way, pick: Pick, fresh: bool, http1_on
     connected
 }
 
-fn send_head(visit: &mut Visit<'_>, way: Way, pick: Pick, connected: Connected) -> Result<OriginSide, Failure> {
+fn send_head(
+    visit: &mut Visit<'_>,
+    way: Way,
+    pick: Pick,
+    connected: Connected,
+) -> Result<OriginSide, Failure> {
     let view = visit.view.clone();
     let table = &view.pinned.snapshot.table;
     let Some(asked) = &visit.asked else { return Err(Failure::Internal) };
@@ -235,7 +276,9 @@ fn relay_interim(client: &mut ClientSide<'_>, head: &ResponseHead, version: Vers
     if let (ClientSide::H1(conn), Version::Http11) = (client, version) {
         conn.send_head(Framing::Empty, |out| {
             put_status_line(out, head.status);
-            for field in head.fields.iter().filter(|f| !f.known.hop_by_hop() && f.known != Known::ContentLength) {
+            for field in
+                head.fields.iter().filter(|f| !f.known.hop_by_hop() && f.known != Known::ContentLength)
+            {
                 put_field(out, field.name, field.value);
             }
             out.put_slice(b"\r\n");
@@ -244,15 +287,26 @@ fn relay_interim(client: &mut ClientSide<'_>, head: &ResponseHead, version: Vers
 }
 
 /// Hands the head to the client; whether its connection may carry another request.
-fn deliver_head(visit: &mut Visit<'_>, client: &mut ClientSide<'_>, way: Way, pick: Pick, head: &ResponseHead, close: bool) -> bool {
+fn deliver_head(
+    visit: &mut Visit<'_>,
+    client: &mut ClientSide<'_>,
+    way: Way,
+    pick: Pick,
+    head: &ResponseHead,
+    close: bool,
+) -> bool {
     let cookies = cookies(visit, way, pick, head);
     let version = visit.head.version;
     let framing = framing(head, version);
-    let close = close || framing == Framing::UntilClose || version == Version::Http10 || !keeps_alive(&visit.head.fields, version);
+    let close = close
+        || framing == Framing::UntilClose
+        || version == Version::Http10
+        || !keeps_alive(&visit.head.fields, version);
     let debug = visit.asked.as_ref().is_some_and(|asked| asked.debug);
     let keep_length = visit.head.method == http::Method::HEAD || head.status == 304;
     let reference = visit.reference;
-    let inbound = Inbound { head, reference: &reference, cookies: &cookies, debug, close, upgrade: false, keep_length };
+    let inbound =
+        Inbound { head, reference: &reference, cookies: &cookies, debug, close, upgrade: false, keep_length };
     visit.tell(head.status);
     match client {
         ClientSide::H1(conn) => conn.send_head(framing, |out| inbound.write(framing, out)),
@@ -299,7 +353,8 @@ fn keep(visit: &Visit<'_>, way: Way, pick: Pick, side: OriginSide, head: &Respon
     let OriginSide::H1(conn) = side else { return };
     let origin = visit.view.pinned.snapshot.table.origin(pick.origin);
     let by_host = origin.tls.name_check == NameCheck::IncomingHost && way.scheme == Scheme::Https;
-    let reusable = keeps_alive(&head.fields, head.version) && head.framing != Framing::UntilClose && conn.body_done();
+    let reusable =
+        keeps_alive(&head.fields, head.version) && head.framing != Framing::UntilClose && conn.body_done();
     if reusable && !by_host && !conn.has_input() && origin.http == OriginHttp::Http1 {
         let most = visit.settings().limits.origin_idle;
         visit.view.slot(pick.origin, way.scheme).put(conn, most);
@@ -322,7 +377,15 @@ async fn upgrade(
     visit.told.websocket = true;
     let reference = visit.reference;
     let debug = visit.asked.as_ref().is_some_and(|asked| asked.debug);
-    let inbound = Inbound { head, reference: &reference, cookies: &[], debug, close: false, upgrade: true, keep_length: false };
+    let inbound = Inbound {
+        head,
+        reference: &reference,
+        cookies: &[],
+        debug,
+        close: false,
+        upgrade: true,
+        keep_length: false,
+    };
     client.send_head(Framing::Empty, |out| inbound.write(Framing::Empty, out));
     let before = (client.bytes_in, client.bytes_out);
     let lifetime = Lifetime {
@@ -338,6 +401,11 @@ async fn upgrade(
     Ok(Done::Cut)
 }
 
-async fn tunnel(client: &mut Conn<EdgeIo>, origin: &mut Conn<EdgeIo>, presence: &Presence, lifetime: Lifetime) -> tunnel::Closed {
+async fn tunnel(
+    client: &mut Conn<EdgeIo>,
+    origin: &mut Conn<EdgeIo>,
+    presence: &Presence,
+    lifetime: Lifetime,
+) -> tunnel::Closed {
     tunnel::run(client, origin, presence, lifetime).await
 }

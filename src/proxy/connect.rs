@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::fail::Failure;
-use crate::http1::conn::Conn;
 use super::http2::to_origin;
 use super::io::EdgeIo;
 use super::pool::Slot;
+use crate::http1::conn::Conn;
 use crate::model::group::OriginHttp;
 use crate::tls::origin::error_info;
 
@@ -50,7 +50,9 @@ pub async fn connect(slot: &Slot, wish: &Wish<'_>) -> Result<Connected, Failure>
     if slot.key.http == OriginHttp::Http2 && !wish.http1_only {
         return connect_h2(slot, wish).await;
     }
-    if wish.reuse && let Some(conn) = slot.take() {
+    if wish.reuse
+        && let Some(conn) = slot.take()
+    {
         return Ok(Connected::H1 { conn, reused: true });
     }
     let io = open(slot, wish).await?;
@@ -107,7 +109,9 @@ async fn open_tcp(slot: &Slot, limit: Duration) -> Result<TcpStream, Failure> {
     let deadline = Instant::now() + limit;
     let addresses = match slot.key.host.ip() {
         Some(ip) => vec![SocketAddr::new(ip, slot.key.port)],
-        None => match timeout_at(deadline, tokio::net::lookup_host((slot.key.host.as_str(), slot.key.port))).await {
+        None => match timeout_at(deadline, tokio::net::lookup_host((slot.key.host.as_str(), slot.key.port)))
+            .await
+        {
             Ok(Ok(found)) => found.collect(),
             Ok(Err(error)) => return Err(Failure::Dns(dns_word(&error))),
             Err(_) => return Err(Failure::Dns("DNSTimeout")),
@@ -128,5 +132,9 @@ async fn open_tcp(slot: &Slot, limit: Duration) -> Result<TcpStream, Failure> {
 /// FD-L12. The resolver's own text is all there is to tell an unknown name from a broken server.
 fn dns_word(error: &io::Error) -> &'static str {
     let text = error.to_string();
-    if text.contains("not known") || text.contains("No address") { "DNSNameNotResolved" } else { "DNSFailure" }
+    if text.contains("not known") || text.contains("No address") {
+        "DNSNameNotResolved"
+    } else {
+        "DNSFailure"
+    }
 }

@@ -3,10 +3,10 @@
 use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::worker::Reference;
 use crate::http1::conn::put_field;
 use crate::http1::fields::{Field, Fields, Known};
 use crate::http1::parse::{Framing, ResponseHead, Version};
-use super::worker::Reference;
 
 /// The value of `X-Cache` while no route caches (section G.8).
 pub const CACHE_STATUS: &str = "CONFIG_NOCACHE";
@@ -74,13 +74,18 @@ impl Inbound<'_> {
         out.reserve(self.head.bytes + 256);
         put_status_line(out, self.head.status);
         let nominations = self.head.fields.first(Known::Connection).is_some();
-        for field in self.head.fields.iter().filter(|f| self.passes(f, nominations && f.known == Known::Other)) {
+        for field in
+            self.head.fields.iter().filter(|f| self.passes(f, nominations && f.known == Known::Other))
+        {
             put_field(out, field.name, field.value);
         }
         match framing {
-            Framing::Length(length) => put_field(out, b"Content-Length", itoa::Buffer::new().format(length).as_bytes()),
+            Framing::Length(length) => {
+                put_field(out, b"Content-Length", itoa::Buffer::new().format(length).as_bytes())
+            }
             Framing::Chunked => out.put_slice(b"Transfer-Encoding: chunked\r\n"),
-            Framing::Empty if self.keep_length || self.upgrade || matches!(self.head.status, 100..=199 | 204 | 304) => {}
+            Framing::Empty
+                if self.keep_length || self.upgrade || matches!(self.head.status, 100..=199 | 204 | 304) => {}
             Framing::Empty => out.put_slice(b"Content-Length: 0\r\n"),
             Framing::UntilClose => {}
         }
@@ -102,7 +107,9 @@ impl Inbound<'_> {
         };
         let mut headers = self.head.fields.to_map(keeps);
         self.own(|name, value| {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
+            {
                 headers.append(name, value);
             }
         });

@@ -8,15 +8,19 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::fail::Failure;
-use crate::http1::body::{BodyError, Frame};
-use crate::http1::parse::{HeadError, HeadLimits, ResponseHead};
 use super::line::Presence;
 use super::side::{ClientSide, Direction, Moved, OriginSide, poll_down, poll_up};
+use crate::http1::body::{BodyError, Frame};
+use crate::http1::parse::{HeadError, HeadLimits, ResponseHead};
 use crate::model::limits::{ORIGIN_HEADER_COUNT, ORIGIN_HEADERS_BYTES, REPLAY_BYTES};
 
 /// What an origin's head may weigh.
-const ORIGIN_HEAD: HeadLimits =
-    HeadLimits { target: 0, line: ORIGIN_HEADERS_BYTES, total: ORIGIN_HEADERS_BYTES, count: ORIGIN_HEADER_COUNT };
+const ORIGIN_HEAD: HeadLimits = HeadLimits {
+    target: 0,
+    line: ORIGIN_HEADERS_BYTES,
+    total: ORIGIN_HEADERS_BYTES,
+    count: ORIGIN_HEADER_COUNT,
+};
 
 /// How long silence is borne.
 #[derive(Debug, Clone, Copy)]
@@ -177,7 +181,10 @@ impl Exchange<'_, '_> {
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn head(&mut self, mut interim: impl FnMut(&mut ClientSide<'_>, &ResponseHead)) -> Result<ResponseHead, Failure> {
+    pub async fn head(
+        &mut self,
+        mut interim: impl FnMut(&mut ClientSide<'_>, &ResponseHead),
+    ) -> Result<ResponseHead, Failure> {
         let mut last = Instant::now();
         let mut sleep = pin!(sleep_until(last + self.patience.client.min(self.patience.origin)));
         let mut seen = self.upload.direction.bytes;
@@ -245,7 +252,9 @@ impl Exchange<'_, '_> {
             match poll_down(down, self.origin, self.client, cx, |_| Ok(())) {
                 Poll::Ready(Moved::Done) => return Poll::Ready(Delivered::Whole),
                 Poll::Ready(Moved::Sink(_)) => return Poll::Ready(Delivered::ClientGone),
-                Poll::Ready(Moved::Source(error)) => return Poll::Ready(Delivered::Broken(origin_failure(&error))),
+                Poll::Ready(Moved::Source(error)) => {
+                    return Poll::Ready(Delivered::Broken(origin_failure(&error)));
+                }
                 Poll::Pending => {}
             }
             if uploaded && !down.ended && self.client.poll_gone(cx).is_ready() {
@@ -260,7 +269,11 @@ impl Exchange<'_, '_> {
             let limit = if blocked { self.patience.client } else { self.patience.origin };
             while sleep.as_mut().poll(cx).is_ready() {
                 if last.elapsed() >= limit {
-                    let ended = if blocked { Delivered::ClientGone } else { Delivered::Broken(Failure::OriginTimeout) };
+                    let ended = if blocked {
+                        Delivered::ClientGone
+                    } else {
+                        Delivered::Broken(Failure::OriginTimeout)
+                    };
                     return Poll::Ready(ended);
                 }
                 sleep.as_mut().reset(last + limit);
@@ -278,7 +291,11 @@ fn origin_failure(error: &BodyError) -> Failure {
     }
 }
 
-fn poll_head(origin: &mut OriginSide, method: &http::Method, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Failure>> {
+fn poll_head(
+    origin: &mut OriginSide,
+    method: &http::Method,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ResponseHead, Failure>> {
     match origin {
         OriginSide::H1(conn) => conn.poll_response(cx, method, &ORIGIN_HEAD).map(|result| match result {
             Ok(Ok(head)) => Ok(head),

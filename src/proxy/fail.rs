@@ -71,7 +71,9 @@ impl Failure {
             Self::ClientStalled => (408, 408),
             Self::Version => (505, 400),
             Self::OriginTimeout => (504, 503),
-            Self::OriginTls(_) | Self::Refused | Self::Unreachable | Self::Aborted | Self::Dns(_) => (502, 503),
+            Self::OriginTls(_) | Self::Refused | Self::Unreachable | Self::Aborted | Self::Dns(_) => {
+                (502, 503)
+            }
             Self::InvalidResponse | Self::ResponseHeaderTooBig => (502, 503),
             Self::NoOrigin | Self::TooManyWebSockets | Self::Isolated => (503, 503),
             Self::ClientGone => (499, 499),
@@ -214,7 +216,8 @@ pub fn idempotent(method: &http::Method) -> bool {
 
 /// The page of an answer that the edge makes itself: short, with the reference (FD-E23).
 pub fn page(status: u16, detail: &str, reference: &str) -> String {
-    let reason = http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Error");
+    let reason =
+        http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Error");
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status} {reason}</title></head>\
          <body><h1>{status} {reason}</h1><p>{detail}.</p><p>Reference: {reference}</p></body></html>\n"

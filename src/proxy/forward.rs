@@ -4,11 +4,11 @@ use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::arrive::Asked;
+use super::line::Line;
+use super::worker::Reference;
 use crate::http1::conn::put_field;
 use crate::http1::fields::{Field, Known, tokens};
 use crate::http1::parse::{Framing, RequestHead};
-use super::line::Line;
-use super::worker::Reference;
 use crate::model::group::Origin;
 use crate::model::settings::Settings;
 
@@ -47,7 +47,10 @@ impl Outbound<'_> {
                 | Known::Reserved
         );
         let affinity = field.known == Known::Cookie && self.strips_cookie(field.value);
-        !(field.known.hop_by_hop() || written_here || affinity || nominations && self.head.fields.nominated(field.name))
+        !(field.known.hop_by_hop()
+            || written_here
+            || affinity
+            || nominations && self.head.fields.nominated(field.name))
     }
 
     fn strips_cookie(&self, value: &[u8]) -> bool {
@@ -56,7 +59,9 @@ impl Outbound<'_> {
 
     /// Whether `Connection` names more than the usual.
     fn nominations(&self) -> bool {
-        let usual = |t: &[u8]| [b"close".as_slice(), b"keep-alive", b"upgrade", b"te"].iter().any(|u| t.eq_ignore_ascii_case(u));
+        let usual = |t: &[u8]| {
+            [b"close".as_slice(), b"keep-alive", b"upgrade", b"te"].iter().any(|u| t.eq_ignore_ascii_case(u))
+        };
         self.head.fields.all(Known::Connection).flat_map(tokens).any(|t| !usual(t))
     }
 
@@ -81,7 +86,10 @@ impl Outbound<'_> {
         put("X-Azure-ClientIP", &joined(std::iter::empty(), format_args!("{}", self.asked.client)));
         put("X-Azure-SocketIP", &joined(std::iter::empty(), format_args!("{socket}")));
         put("X-Azure-Ref", self.reference.as_bytes());
-        put("X-Azure-RequestChain", &joined(std::iter::empty(), format_args!("hops={}", self.asked.hops + 1)));
+        put(
+            "X-Azure-RequestChain",
+            &joined(std::iter::empty(), format_args!("hops={}", self.asked.hops + 1)),
+        );
         put("X-Azure-FDID", self.settings.front_door_id.as_bytes());
     }
 
@@ -105,10 +113,14 @@ impl Outbound<'_> {
             out.put_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
         }
         match self.framing {
-            Framing::Length(length) => put_field(out, b"Content-Length", itoa::Buffer::new().format(length).as_bytes()),
+            Framing::Length(length) => {
+                put_field(out, b"Content-Length", itoa::Buffer::new().format(length).as_bytes())
+            }
             Framing::Chunked => out.put_slice(b"Transfer-Encoding: chunked\r\n"),
             // A body that is empty on purpose says so, as the client did.
-            _ if self.head.fields.first(Known::ContentLength).is_some() => out.put_slice(b"Content-Length: 0\r\n"),
+            _ if self.head.fields.first(Known::ContentLength).is_some() => {
+                out.put_slice(b"Content-Length: 0\r\n")
+            }
             _ => {}
         }
         self.own(|name, value| put_field(out, name.as_bytes(), value));
@@ -137,11 +149,17 @@ impl Outbound<'_> {
             headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         self.own(|name, value| {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value))
+            {
                 headers.append(name, value);
             }
         });
-        let mut request = http::Request::builder().method(self.head.method.clone()).uri(uri).version(http::Version::HTTP_2).body(())?;
+        let mut request = http::Request::builder()
+            .method(self.head.method.clone())
+            .uri(uri)
+            .version(http::Version::HTTP_2)
+            .body(())?;
         *request.headers_mut() = headers;
         Ok(request.into_parts().0)
     }

@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use pingora::protocols::{
-    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
-    UniqueIDType, raw_connect::ProxyDigest,
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
+    UniqueID, UniqueIDType, raw_connect::ProxyDigest,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -36,8 +36,16 @@ impl EdgeIo {
     pub fn tls_names(&self) -> Option<(&'static str, &'static str, &'static str)> {
         let state = match self {
             Self::Plain(_) => return None,
-            Self::Served(tls) => (tls.get_ref().1.protocol_version(), tls.get_ref().1.negotiated_cipher_suite(), tls.get_ref().1.negotiated_key_exchange_group()),
-            Self::Asked(tls) => (tls.get_ref().1.protocol_version(), tls.get_ref().1.negotiated_cipher_suite(), tls.get_ref().1.negotiated_key_exchange_group()),
+            Self::Served(tls) => (
+                tls.get_ref().1.protocol_version(),
+                tls.get_ref().1.negotiated_cipher_suite(),
+                tls.get_ref().1.negotiated_key_exchange_group(),
+            ),
+            Self::Asked(tls) => (
+                tls.get_ref().1.protocol_version(),
+                tls.get_ref().1.negotiated_cipher_suite(),
+                tls.get_ref().1.negotiated_key_exchange_group(),
+            ),
         };
         let version = match state.0 {
             Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
@@ -110,7 +118,11 @@ impl Rewound {
 }
 
 impl AsyncRead for Rewound {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.read.is_empty() {
             return Pin::new(&mut self.io).poll_read(cx, buf);
         }

@@ -75,7 +75,12 @@ pub struct Ending {
 ///
 /// # Errors
 /// No runtime can be made, or a listener does not work.
-pub fn work(shared: Arc<Shared>, listeners: Vec<(Scheme, StdListener)>, seed: u64, ending: Ending) -> io::Result<()> {
+pub fn work(
+    shared: Arc<Shared>,
+    listeners: Vec<(Scheme, StdListener)>,
+    seed: u64,
+    ending: Ending,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async move {
@@ -143,7 +148,14 @@ impl Drop for Counted<'_> {
     }
 }
 
-async fn connection(worker: Rc<Worker>, scheme: Scheme, port: u16, tcp: TcpStream, peer: SocketAddr, drain: watch::Receiver<bool>) {
+async fn connection(
+    worker: Rc<Worker>,
+    scheme: Scheme,
+    port: u16,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    drain: watch::Receiver<bool>,
+) {
     let shared = worker.shared.clone();
     shared.metrics.connections_accepted.inc();
     shared.metrics.connections.inc();

@@ -8,8 +8,8 @@ use std::time::Duration;
 use pingora::connectors::http::v2::ConnectionRef;
 use tokio::time::Instant;
 
-use crate::http1::conn::Conn;
 use super::io::EdgeIo;
+use crate::http1::conn::Conn;
 use crate::model::group::OriginHttp;
 use crate::model::limits::ORIGIN_IDLE_S;
 use crate::model::name::HostName;
@@ -33,7 +33,11 @@ impl PartialEq for SlotKey {
             (None, None) => true,
             _ => false,
         };
-        same_tls && self.port == other.port && self.scheme == other.scheme && self.http == other.http && self.host == other.host
+        same_tls
+            && self.port == other.port
+            && self.scheme == other.scheme
+            && self.http == other.http
+            && self.host == other.host
     }
 }
 
@@ -51,7 +55,10 @@ pub struct Slot {
 
 impl std::fmt::Debug for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slot").field("key", &self.key).field("idle", &self.idle.borrow().len()).finish_non_exhaustive()
+        f.debug_struct("Slot")
+            .field("key", &self.key)
+            .field("idle", &self.idle.borrow().len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -31,7 +31,8 @@ pub fn close(visit: &Visit<'_>) {
     shared.metrics.bytes_out.inc_by(bytes_out);
     if let Some(failure) = &visit.failure {
         shared.metrics.failed(failure.error_info());
-        if let (Some(attempted), true) = (&visit.attempted, visit.told.status == 0 || origin_failed(failure)) {
+        if let (Some(attempted), true) = (&visit.attempted, visit.told.status == 0 || origin_failed(failure))
+        {
             let status = if *failure == Failure::OriginTimeout { 0 } else { failure.status(settings) };
             pinned.metrics.origin_done(attempted.pick.origin, status, None);
         }

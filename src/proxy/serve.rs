@@ -49,7 +49,9 @@ async fn request(worker: &Worker, line: &Line, head: RequestHead, mut client: Cl
 
 async fn walk(visit: &mut Visit<'_>, client: &mut ClientSide<'_>) -> bool {
     let draining = visit.worker.shared.draining.load(Ordering::Relaxed);
-    let reusable = !draining && visit.head.version != Version::Http10 && keeps_alive(&visit.head.fields, visit.head.version);
+    let reusable = !draining
+        && visit.head.version != Version::Http10
+        && keeps_alive(&visit.head.fields, visit.head.version);
     let decided = decide(visit);
     let unread = !client.body_done();
     match decided {
@@ -140,7 +142,12 @@ async fn forward(visit: &mut Visit<'_>, client: &mut ClientSide<'_>, way: Way, c
 
 /// What a client's head may weigh.
 const fn head_limits(limits: &Limits) -> HeadLimits {
-    HeadLimits { target: limits.url_bytes, line: limits.header_bytes, total: limits.headers_bytes, count: limits.header_count }
+    HeadLimits {
+        target: limits.url_bytes,
+        line: limits.header_bytes,
+        total: limits.headers_bytes,
+        count: limits.header_count,
+    }
 }
 
 /// A connection that turned out to be HTTP/1, or plain HTTP/2 where that is on.
@@ -160,7 +167,11 @@ pub async fn connection(worker: &Worker, line: &Line, io: EdgeIo, mut drain: wat
         if !matches!(waiting, Ok(Ok(true))) {
             return;
         }
-        if first && worker.shared.h2c && line.tls.is_none() && prior_knowledge(&mut conn, settings.client_header_timeout).await {
+        if first
+            && worker.shared.h2c
+            && line.tls.is_none()
+            && prior_knowledge(&mut conn, settings.client_header_timeout).await
+        {
             return plain_h2(worker, line, conn, drain).await;
         }
         first = false;
@@ -215,7 +226,9 @@ async fn refuse(worker: &Worker, line: &Line, conn: &mut Conn<EdgeIo>, failure: 
 /// Lets the client read its answer: closing with unread bytes would reset the connection under it.
 async fn linger(mut conn: Conn<EdgeIo>) {
     let farewell = async {
-        if poll_fn(|cx| conn.poll_flush(cx)).await.is_err() || poll_fn(|cx| conn.poll_shutdown(cx)).await.is_err() {
+        if poll_fn(|cx| conn.poll_flush(cx)).await.is_err()
+            || poll_fn(|cx| conn.poll_shutdown(cx)).await.is_err()
+        {
             return;
         }
         let mut left = LINGER_BYTES;
@@ -249,7 +262,12 @@ async fn plain_h2(worker: &Worker, line: &Line, conn: Conn<EdgeIo>, drain: watch
 }
 
 /// A connection of HTTP/2: every stream is a request, all of them in this one task.
-pub async fn h2_connection(worker: &Worker, line: &Line, io: pingora::protocols::Stream, mut drain: watch::Receiver<bool>) {
+pub async fn h2_connection(
+    worker: &Worker,
+    line: &Line,
+    io: pingora::protocols::Stream,
+    mut drain: watch::Receiver<bool>,
+) {
     let (limits, keep_alive, handshake_limit) = {
         let view = worker.view();
         let settings = &view.pinned.snapshot.table.settings;
@@ -297,7 +315,8 @@ async fn stream(
 ) {
     let (parts, body) = request.into_parts();
     let fields = Fields::from_map(&parts.headers);
-    let target = parts.uri.path_and_query().map_or_else(Bytes::new, |p| Bytes::copy_from_slice(p.as_str().as_bytes()));
+    let target =
+        parts.uri.path_and_query().map_or_else(Bytes::new, |p| Bytes::copy_from_slice(p.as_str().as_bytes()));
     let authority = parts.uri.authority().map(|a| Bytes::copy_from_slice(a.as_str().as_bytes()));
     let bytes = target.len() + fields.iter().map(|f| f.name.len() + f.value.len() + 4).sum::<usize>();
     let framing = match (body.is_end_stream(), fields.text(Known::ContentLength).map(str::parse)) {
@@ -305,12 +324,22 @@ async fn stream(
         (false, Some(Ok(length))) => Framing::Length(length),
         (false, _) => Framing::Chunked,
     };
-    let too_many = fields.len() > limits.header_count || fields.iter().any(|f| f.name.len() + f.value.len() > limits.header_bytes);
+    let too_many = fields.len() > limits.header_count
+        || fields.iter().any(|f| f.name.len() + f.value.len() > limits.header_bytes);
     let twice = fields.all(Known::ContentLength).count() > 1;
-    let head = RequestHead { method: parts.method, target, version: Version::Http2, authority, fields, framing, bytes };
+    let head = RequestHead {
+        method: parts.method,
+        target,
+        version: Version::Http2,
+        authority,
+        fields,
+        framing,
+        bytes,
+    };
     let mut client = ClientSide::H2(Box::new(ClientStream::new(respond, body)));
     if too_many || twice {
-        let failure = if twice { Failure::Malformed("more than one Content-Length") } else { Failure::HeadersTooLarge };
+        let failure =
+            if twice { Failure::Malformed("more than one Content-Length") } else { Failure::HeadersTooLarge };
         let mut visit = Visit::begin(worker, line, head);
         answer::failure(&mut visit, &mut client, failure, false).await;
         record::close(&visit);
@@ -334,4 +363,3 @@ pub async fn too_many(io: EdgeIo) {
     });
     linger(conn).await;
 }
-

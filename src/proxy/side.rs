@@ -2,11 +2,11 @@
 
 use std::task::{Context, Poll, ready};
 
-use crate::http1::body::{BodyError, Frame};
-use crate::http1::conn::Conn;
 use super::http2::to_client::ClientStream;
 use super::http2::to_origin::OriginStream;
 use super::io::EdgeIo;
+use crate::http1::body::{BodyError, Frame};
+use crate::http1::conn::Conn;
 
 /// Who asks.
 #[derive(Debug)]

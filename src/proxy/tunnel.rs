@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::http1::body::Frame;
-use crate::http1::conn::Conn;
 use super::io::EdgeIo;
 use super::line::Presence;
+use crate::http1::body::Frame;
+use crate::http1::conn::Conn;
 
 /// How a tunnel ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,13 @@ struct Way {
 
 impl Way {
     /// Moves what is there; true when this way is at its end.
-    fn poll(&mut self, from: &mut Conn<EdgeIo>, to: &mut Conn<EdgeIo>, moved: &mut bool, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
+    fn poll(
+        &mut self,
+        from: &mut Conn<EdgeIo>,
+        to: &mut Conn<EdgeIo>,
+        moved: &mut bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ()>> {
         while !self.ended {
             ready!(to.poll_ready(cx)).map_err(|_| ())?;
             match from.poll_frame(cx) {
@@ -65,7 +71,12 @@ impl Way {
 }
 
 /// Runs a tunnel to its end.
-pub async fn run(client: &mut Conn<EdgeIo>, origin: &mut Conn<EdgeIo>, presence: &Presence, lifetime: Lifetime) -> Closed {
+pub async fn run(
+    client: &mut Conn<EdgeIo>,
+    origin: &mut Conn<EdgeIo>,
+    presence: &Presence,
+    lifetime: Lifetime,
+) -> Closed {
     client.make_raw();
     origin.make_raw();
     let started = Instant::now();

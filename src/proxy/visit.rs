@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use super::arrive::Asked;
 use super::exchange::Upload;
 use super::fail::Failure;
-use crate::http1::parse::RequestHead;
 use super::line::Line;
 use super::side::Direction;
 use super::worker::{Reference, View, Worker};
 use crate::decide::pick::Pick;
 use crate::decide::request::Matched;
+use crate::http1::parse::RequestHead;
 use crate::model::route::Scheme;
 use crate::model::settings::Settings;
 

@@ -56,7 +56,9 @@ impl View {
         known.dedup_by(|a, b| Rc::ptr_eq(a, b));
         let slot = |id: OriginId, scheme: Scheme| {
             let origin = table.origin(id);
-            let tls = (scheme == Scheme::Https).then(|| pinned.tls.origin(id).map(|tls| tls.config.clone())).flatten();
+            let tls = (scheme == Scheme::Https)
+                .then(|| pinned.tls.origin(id).map(|tls| tls.config.clone()))
+                .flatten();
             let (host, port) = (origin.host.clone(), origin.port(scheme).get());
             let key = SlotKey { host, port, scheme, http: origin.http, tls };
             known.iter().find(|slot| slot.key == key).map_or_else(|| Slot::new(key), |slot| Rc::clone(slot))
@@ -70,7 +72,8 @@ impl View {
         let snapshot = &self.pinned.snapshot;
         for id in snapshot.table.origin_ids() {
             let origin = snapshot.table.origin(id);
-            let active = origin.region.is_none_or(|region| snapshot.will(region).state == RegionState::Active);
+            let active =
+                origin.region.is_none_or(|region| snapshot.will(region).state == RegionState::Active);
             if !(origin.enabled && active && snapshot.health.of(id).up) {
                 self.slots[id.0 as usize].iter().for_each(|slot| slot.close_idle(true));
             }
@@ -147,7 +150,8 @@ impl Worker {
         let count = self.reference.get().wrapping_add(1);
         self.reference.set(count);
         let mut text = [0_u8; 32];
-        for (half, value) in [self.reference_seed, mixed(self.reference_seed ^ count)].into_iter().enumerate() {
+        for (half, value) in [self.reference_seed, mixed(self.reference_seed ^ count)].into_iter().enumerate()
+        {
             for (at, digit) in text[half * 16..half * 16 + 16].iter_mut().enumerate() {
                 *digit = b"0123456789abcdef"[(value >> (60 - 4 * at) & 15) as usize];
             }

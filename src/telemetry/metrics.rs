@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::model::group::OriginId;
@@ -15,7 +15,8 @@ use crate::model::route::RouteId;
 use crate::model::table::Table;
 
 /// Upper bounds of latency buckets, seconds.
-const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
 /// Status classes: 0 for an origin that timed out (FD-J1), then 1xx to 5xx.
 const CLASSES: [&str; 6] = ["0", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -99,7 +100,11 @@ impl TableMetrics {
 struct Maker<'r>(&'r Registry);
 
 impl Maker<'_> {
-    fn keep<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>, fallback: impl FnOnce() -> C) -> C {
+    fn keep<C: Collector + Clone + 'static>(
+        &self,
+        made: prometheus::Result<C>,
+        fallback: impl FnOnce() -> C,
+    ) -> C {
         let collector = made.unwrap_or_else(|_| fallback());
         // Refused only for a duplicate name.
         let _ = self.0.register(Box::new(collector.clone()));
@@ -143,28 +148,74 @@ impl Metrics {
         let info = make.gauges("tidegate_build_info", "1, with the version as a label", &["version"]);
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Self {
-            route_requests: make.counters("tidegate_requests_total", "Client requests (RequestCount)", &["route", "status"]),
-            route_latency: make.histograms("tidegate_request_seconds", "Request received to last byte sent (TotalLatency)", &["route"]),
-            origin_requests: make.counters("tidegate_origin_requests_total", "Requests to origins (OriginRequestCount)", &["group", "origin", "status"]),
-            origin_latency: make.histograms("tidegate_origin_seconds", "Request sent to last byte received (OriginLatency)", &["group", "origin"]),
-            origin_up: make.gauges("tidegate_origin_up", "1 while decisions take the origin as healthy", &["group", "origin"]),
-            probes: make.counters("tidegate_probes_total", "Probe results (OriginHealthPercentage)", &["group", "origin", "result"]),
-            region_dial: make.gauges("tidegate_region_dial_percent", "Dial of a region; 0 while it is drained or isolated", &["region"]),
+            route_requests: make.counters(
+                "tidegate_requests_total",
+                "Client requests (RequestCount)",
+                &["route", "status"],
+            ),
+            route_latency: make.histograms(
+                "tidegate_request_seconds",
+                "Request received to last byte sent (TotalLatency)",
+                &["route"],
+            ),
+            origin_requests: make.counters(
+                "tidegate_origin_requests_total",
+                "Requests to origins (OriginRequestCount)",
+                &["group", "origin", "status"],
+            ),
+            origin_latency: make.histograms(
+                "tidegate_origin_seconds",
+                "Request sent to last byte received (OriginLatency)",
+                &["group", "origin"],
+            ),
+            origin_up: make.gauges(
+                "tidegate_origin_up",
+                "1 while decisions take the origin as healthy",
+                &["group", "origin"],
+            ),
+            probes: make.counters(
+                "tidegate_probes_total",
+                "Probe results (OriginHealthPercentage)",
+                &["group", "origin", "result"],
+            ),
+            region_dial: make.gauges(
+                "tidegate_region_dial_percent",
+                "Dial of a region; 0 while it is drained or isolated",
+                &["region"],
+            ),
             limits: make.gauges("tidegate_limit", "Every limit of the table in force", &["name"]),
-            errors: make.counters("tidegate_errors_total", "Requests by errorInfo other than NoError", &["error"]),
-            retries: make.counters("tidegate_retries_total", "Attempts after a failed one, by its errorInfo", &["cause"]),
+            errors: make.counters(
+                "tidegate_errors_total",
+                "Requests by errorInfo other than NoError",
+                &["error"],
+            ),
+            retries: make.counters(
+                "tidegate_retries_total",
+                "Attempts after a failed one, by its errorInfo",
+                &["cause"],
+            ),
             refused: make.counters("tidegate_refused_total", "What a limit refused", &["limit"]),
             swaps: make.counters("tidegate_changes_total", "Changes by outcome", &["outcome"]),
-            handshakes: make.counters("tidegate_tls_handshakes_total", "TLS handshakes with clients", &["result"]),
-            origin_connections: make.counters("tidegate_origin_connections_total", "Connections to origins", &["kind"]),
+            handshakes: make.counters(
+                "tidegate_tls_handshakes_total",
+                "TLS handshakes with clients",
+                &["result"],
+            ),
+            origin_connections: make.counters(
+                "tidegate_origin_connections_total",
+                "Connections to origins",
+                &["kind"],
+            ),
             bytes_in: make.counter("tidegate_request_bytes_total", "Bytes from clients (RequestSize)"),
             bytes_out: make.counter("tidegate_response_bytes_total", "Bytes to clients (ResponseSize)"),
             connections: make.gauge("tidegate_connections", "Connections of clients"),
             connections_accepted: make.counter("tidegate_connections_accepted_total", "Connections accepted"),
             websockets: make.gauge("tidegate_websockets", "Open WebSockets"),
             in_flight: make.gauge("tidegate_requests_in_flight", "Requests that are being served"),
-            idle_to_origins: make.gauge("tidegate_origin_idle_connections", "Idle connections kept to origins"),
-            lines_dropped: make.counter("tidegate_access_lines_dropped_total", "Access lines that could not be written"),
+            idle_to_origins: make
+                .gauge("tidegate_origin_idle_connections", "Idle connections kept to origins"),
+            lines_dropped: make
+                .counter("tidegate_access_lines_dropped_total", "Access lines that could not be written"),
             generation: make.gauge("tidegate_generation", "Generation of the table that serves"),
             swap_duration,
             registry,
@@ -184,7 +235,8 @@ impl Metrics {
         let origins = table.origins.iter().map(|origin| {
             let (group, origin) = (table.group(origin.group).name.as_str(), origin.name.as_str());
             OriginMetrics {
-                requests: CLASSES.map(|class| self.origin_requests.with_label_values(&[group, origin, class])),
+                requests: CLASSES
+                    .map(|class| self.origin_requests.with_label_values(&[group, origin, class])),
                 latency: self.origin_latency.with_label_values(&[group, origin]),
             }
         });
@@ -204,10 +256,16 @@ impl Metrics {
             (table.group(origin.group).name.to_string(), origin.name.to_string())
         };
         let stays: std::collections::BTreeSet<_> = (0..new.origins.len()).map(|at| full(new, at)).collect();
-        for (group, origin) in (0..old.origins.len()).map(|at| full(old, at)).filter(|name| !stays.contains(name)) {
+        for (group, origin) in
+            (0..old.origins.len()).map(|at| full(old, at)).filter(|name| !stays.contains(name))
+        {
             let labels = [group.as_str(), origin.as_str()];
-            CLASSES.iter().for_each(|class| drop(self.origin_requests.remove_label_values(&[labels[0], labels[1], class])));
-            ["ok", "failed"].iter().for_each(|r| drop(self.probes.remove_label_values(&[labels[0], labels[1], r])));
+            CLASSES.iter().for_each(|class| {
+                drop(self.origin_requests.remove_label_values(&[labels[0], labels[1], class]))
+            });
+            ["ok", "failed"]
+                .iter()
+                .for_each(|r| drop(self.probes.remove_label_values(&[labels[0], labels[1], r])));
             let _ = self.origin_latency.remove_label_values(&labels);
             let _ = self.origin_up.remove_label_values(&labels);
         }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
 };
 
 use crate::ambient;
@@ -61,7 +61,8 @@ pub fn leaf(folder: &Path, name: &str, domains: &[DomainName]) -> Result<Leaf, A
     {
         return Ok(Leaf { chain, key });
     }
-    let leaf = sign(&authority, name, names).map_err(|cause| AuthorityError::Key { path: cert_path.clone(), cause })?;
+    let leaf = sign(&authority, name, names)
+        .map_err(|cause| AuthorityError::Key { path: cert_path.clone(), cause })?;
     write(&key_path, &leaf.key, 0o600)?;
     write(&cert_path, &leaf.chain, 0o644)?;
     Ok(leaf)
@@ -105,7 +106,8 @@ fn sign(authority: &Authority, leaf: &str, names: Vec<String>) -> Result<Leaf, r
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = name(leaf);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params.use_authority_key_identifier_extension = true;
     (params.not_before, params.not_after) = validity(LEAF_DAYS);
     let signed = params.signed_by(&key, &authority.issuer)?;
@@ -156,7 +158,8 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), AuthorityError> {
     let failed = |cause| AuthorityError::File { path: path.to_path_buf(), cause };
     let beside = path.with_extension(format!("new-{}", std::process::id()));
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&beside).map_err(failed)?;
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(mode).open(&beside).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)
 }

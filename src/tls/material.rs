@@ -67,9 +67,15 @@ impl Material {
     ///
     /// # Errors
     /// A diagnostic per file that cannot be used; nothing is changed then.
-    pub fn prepare(file: &str, table: &Table, folders: Folders<'_>, previous: Option<&Self>) -> Result<Self, Diagnostics> {
+    pub fn prepare(
+        file: &str,
+        table: &Table,
+        folders: Folders<'_>,
+        previous: Option<&Self>,
+    ) -> Result<Self, Diagnostics> {
         let mut making = Making { table, folders, previous, troubles: Vec::new(), watched: Vec::new() };
-        let keys: Vec<Option<Arc<CertifiedKey>>> = table.certificates.iter().map(|c| making.certificate(c)).collect();
+        let keys: Vec<Option<Arc<CertifiedKey>>> =
+            table.certificates.iter().map(|c| making.certificate(c)).collect();
         let default = making.default_key();
         let material = making.material(&keys, default);
         let mut diagnostics = Diagnostics::default();
@@ -130,24 +136,36 @@ impl Making<'_> {
         let help = "make the folder writable, or remove the broken file: it is made anew";
         let leaf = authority::leaf(folder, name, domains)
             .map_err(|e| Trouble::new("development-certificate", e.to_string(), help))?;
-        parse_pair(&leaf.chain, &leaf.key, &folder.join(format!("{name}.pem")), &folder.join(format!("{name}.key")))
+        parse_pair(
+            &leaf.chain,
+            &leaf.key,
+            &folder.join(format!("{name}.pem")),
+            &folder.join(format!("{name}.key")),
+        )
     }
 
     fn default_key(&mut self) -> Option<Arc<CertifiedKey>> {
         let names = ["localhost", "127.0.0.1", "::1"];
-        let domains: Vec<DomainName> = names.iter().filter_map(|n| HostName::parse(n).ok()).map(DomainName::Exact).collect();
+        let domains: Vec<DomainName> =
+            names.iter().filter_map(|n| HostName::parse(n).ok()).map(DomainName::Exact).collect();
         let made = self.own(DEFAULT_CERTIFICATE, &domains);
         self.took(made)
     }
 
-    fn material(&mut self, keys: &[Option<Arc<CertifiedKey>>], default: Option<Arc<CertifiedKey>>) -> Option<Material> {
+    fn material(
+        &mut self,
+        keys: &[Option<Arc<CertifiedKey>>],
+        default: Option<Arc<CertifiedKey>>,
+    ) -> Option<Material> {
         let default = default?;
         let mut servers: BTreeMap<ServerKey, Arc<ServerConfig>> = BTreeMap::new();
         let mut exact = HashMap::new();
         let mut wildcard = HashMap::new();
         for domain in &self.table.domains {
             let id = domain.certificate.map(|id| id.0 as usize);
-            let Some(key) = id.map_or(Some(&default), |at| keys.get(at).and_then(Option::as_ref)) else { continue };
+            let Some(key) = id.map_or(Some(&default), |at| keys.get(at).and_then(Option::as_ref)) else {
+                continue;
+            };
             let name = domain.certificate.map(|id| self.table.certificate(id).name.to_string());
             let Some(config) = self.server(&domain.tls, name, key, &mut servers) else { continue };
             match &domain.name {
@@ -177,7 +195,8 @@ impl Making<'_> {
             None => {
                 let help = "list a suite that is offered: see docs/fidelity.md, FD-H4";
                 let made = policy::server(policy, key.clone()).map(Arc::new);
-                let made = made.map_err(|e| Trouble::new("tls-policy", format!("policy {policy:?}: {e}"), help));
+                let made =
+                    made.map_err(|e| Trouble::new("tls-policy", format!("policy {policy:?}: {e}"), help));
                 self.took(made)?
             }
         };
@@ -206,15 +225,23 @@ impl Making<'_> {
             let client = origin.tls.client_certificate.and_then(|id| keys.get(id.0 as usize)?.clone());
             let h2 = origin.http == OriginHttp::Http2;
             let added: Vec<Vec<u8>> = added.iter().map(|c| c.to_vec()).collect();
-            let client_bytes = client.as_ref().map(|key| key.cert.iter().flat_map(|c| c.iter().copied()).collect());
+            let client_bytes =
+                client.as_ref().map(|key| key.cert.iter().flat_map(|c| c.iter().copied()).collect());
             let identity = (origin.tls.clone(), settings.insecure_origins, h2, added, client_bytes);
             let roots = roots(&identity.3);
-            let recipe = Recipe { roots, names: origin.tls.name_check.clone(), insecure: settings.insecure_origins, h2, client };
+            let recipe = Recipe {
+                roots,
+                names: origin.tls.name_check.clone(),
+                insecure: settings.insecure_origins,
+                h2,
+                client,
+            };
             let known = clients.get(&identity).or_else(|| self.previous?.clients.get(&identity)).cloned();
             let name = server_name(&origin.host);
             let help = "trust at least one root: install the system's, or set `tls.extra_roots`";
             let made = OriginTlsConfig::new(recipe, known, name);
-            let made = made.map_err(|e| Trouble::new("origin-tls", format!("origin {}: {e}", origin.name), help));
+            let made =
+                made.map_err(|e| Trouble::new("origin-tls", format!("origin {}: {e}", origin.name), help));
             let config = self.took(made)?;
             clients.insert(identity, config.config.clone());
             out.push(config);
@@ -258,13 +285,15 @@ fn roots(added: &[Vec<u8>]) -> Arc<RootCertStore> {
 /// A trust anchor that nothing chains to.
 fn nobody() -> Option<rustls::pki_types::TrustAnchor<'static>> {
     let key = rcgen::KeyPair::generate().ok()?;
-    let cert = rcgen::CertificateParams::new(vec![String::from("nobody.invalid")]).ok()?.self_signed(&key).ok()?;
+    let cert =
+        rcgen::CertificateParams::new(vec![String::from("nobody.invalid")]).ok()?.self_signed(&key).ok()?;
     webpki::anchor_from_trusted_cert(cert.der()).ok().map(|anchor| anchor.to_owned())
 }
 
 fn read(path: &Path) -> Result<String, Trouble> {
     let help = "check the path (relative ones start at the folder of routes.toml) and the file's permissions";
-    fs::read_to_string(path).map_err(|e| Trouble::new("certificate-file", format!("{}: {e}", path.display()), help))
+    fs::read_to_string(path)
+        .map_err(|e| Trouble::new("certificate-file", format!("{}: {e}", path.display()), help))
 }
 
 fn parse_chain(text: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Trouble> {
@@ -286,17 +315,25 @@ fn read_pair(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Trouble> {
     parse_pair(&read(cert)?, &read(key)?, cert, key)
 }
 
-fn parse_pair(cert_text: &str, key_text: &str, cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Trouble> {
+fn parse_pair(
+    cert_text: &str,
+    key_text: &str,
+    cert: &Path,
+    key: &Path,
+) -> Result<Arc<CertifiedKey>, Trouble> {
     let chain = parse_chain(cert_text, cert)?;
     let wrong = |what: String| {
         let help = "write the private key of the certificate as PEM (PKCS#8, PKCS#1 or SEC1)";
         Trouble::new("certificate-key", format!("{}: {what}", key.display()), help)
     };
-    let parsed = PrivateKeyDer::from_pem_slice(key_text.as_bytes()).map_err(|e| wrong(format!("no private key: {e}")))?;
+    let parsed = PrivateKeyDer::from_pem_slice(key_text.as_bytes())
+        .map_err(|e| wrong(format!("no private key: {e}")))?;
     let signer = any_supported_type(&parsed).map_err(|e| wrong(e.to_string()))?;
     let pair = CertifiedKey::new(chain, signer);
     match pair.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => Ok(Arc::new(pair)),
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(Arc::new(pair))
+        }
         Err(_) => Err(wrong(format!("the key does not belong to {}", cert.display()))),
     }
 }

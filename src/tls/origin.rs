@@ -61,7 +61,8 @@ impl Recipe {
             // FD-H26.
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = if self.h2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+        config.alpn_protocols =
+            if self.h2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
         Ok(config)
     }
 }
@@ -69,7 +70,11 @@ impl Recipe {
 impl OriginTlsConfig {
     /// # Errors
     /// As [`Recipe::config`].
-    pub fn new(recipe: Recipe, config: Option<Arc<ClientConfig>>, server_name: ServerName<'static>) -> Result<Self, rustls::Error> {
+    pub fn new(
+        recipe: Recipe,
+        config: Option<Arc<ClientConfig>>,
+        server_name: ServerName<'static>,
+    ) -> Result<Self, rustls::Error> {
         let config = match config {
             Some(config) => config,
             None => Arc::new(recipe.config()?),
@@ -123,7 +128,8 @@ impl ServerCertVerifier for Verifier {
         if self.insecure {
             return Ok(ServerCertVerified::assertion());
         }
-        let against = |name: &ServerName<'_>| self.chain.verify_server_cert(leaf, intermediates, name, ocsp, now);
+        let against =
+            |name: &ServerName<'_>| self.chain.verify_server_cert(leaf, intermediates, name, ocsp, now);
         match &self.names {
             NameCheck::OriginHost | NameCheck::IncomingHost => against(server_name),
             NameCheck::Subjects(names) => {

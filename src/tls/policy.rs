@@ -6,8 +6,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::crypto::ring::{self, cipher_suite as suite};
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{self, cipher_suite as suite};
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedCipherSuite};

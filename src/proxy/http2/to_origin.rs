@@ -40,7 +40,10 @@ pub struct OriginStream {
 
 impl std::fmt::Debug for OriginStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OriginStream").field("outgoing", &self.outgoing).field("done", &self.done).finish_non_exhaustive()
+        f.debug_struct("OriginStream")
+            .field("outgoing", &self.outgoing)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
     }
 }
 

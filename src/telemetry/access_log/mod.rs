@@ -48,7 +48,9 @@ impl AccessLog {
         };
         let (queue, lines) = sync_channel(ACCESS_LOG_QUEUE);
         let lost = dropped.clone();
-        std::thread::Builder::new().name(String::from("access-log")).spawn(move || write(&lines, &mut sink, &lost))?;
+        std::thread::Builder::new()
+            .name(String::from("access-log"))
+            .spawn(move || write(&lines, &mut sink, &lost))?;
         Ok(Self { queue: Some(queue), dropped })
     }
 
@@ -145,4 +147,3 @@ fn write(lines: &Receiver<Message>, sink: &mut Sink, lost: &IntCounter) {
         }
     }
 }
-

@@ -190,7 +190,9 @@ impl AccessRecord<'_> {
 
     fn origin(&self, m: &mut Members<'_>) {
         let Some(origin) = &self.origin else {
-            for name in ["originUrl", "originIp", "originName", "originCryptProtocol", "originCryptCipher", "region"] {
+            for name in
+                ["originUrl", "originIp", "originName", "originCryptProtocol", "originCryptCipher", "region"]
+            {
                 m.text(name, "N/A");
             }
             return;
