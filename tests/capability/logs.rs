@@ -1,0 +1,85 @@
+//! Access lines and metrics of real requests (section J).
+
+use crate::harness::{Client, Origin, TestEdge, get};
+use crate::routing::table;
+
+/// FD-J2 on a socket: every property of the table is there, and is a string.
+#[test]
+fn the_fields_of_a_line() {
+    let origin = Origin::fixed("here");
+    let edge = TestEdge::start(&table(origin.port(), ""));
+    let mut client = Client::plain(edge.http);
+    client.send("GET /a?b=c HTTP/1.1\r\nHost: A.test:81\r\nUser-Agent: \"agent\"\r\nReferer: http://r/\r\n\r\n");
+    let answer = client.answer().expect("an answer");
+    let line = edge.lines(1)[0].clone();
+    assert_eq!((line["category"].as_str(), line["operationName"].as_str()), (Some("FrontDoorAccessLog"), Some("Microsoft.Cdn/Profiles/AccessLog/Write")));
+    assert!(line["time"].as_str().is_some_and(|t| t.ends_with('Z') && t.len() == 24), "{line}");
+    let properties = line["properties"].as_object().expect("properties").clone();
+    let port = origin.port();
+    let client_port = client.tcp.local_addr().expect("an address").port().to_string();
+    for (name, value) in [
+        ("trackingReference", answer.reference().to_owned()),
+        ("httpMethod", "GET".into()),
+        ("httpVersion", "1.1".into()),
+        ("requestUri", "http://A.test:81/a?b=c".into()),
+        ("hostName", "a.test".into()),
+        ("domain", "A.test:81".into()),
+        ("sni", String::new()),
+        ("userAgent", "\"agent\"".into()),
+        ("referer", "http://r/".into()),
+        ("clientIp", "127.0.0.1".into()),
+        ("socketIp", "127.0.0.1".into()),
+        ("clientPort", client_port),
+        ("requestProtocol", "HTTP".into()),
+        ("routingRuleName", "r".into()),
+        ("httpStatusCode", "200".into()),
+        ("httpStatusDetails", "200".into()),
+        ("pop", "test-edge".into()),
+        ("cacheStatus", "CONFIG_NOCACHE".into()),
+        ("errorInfo", "NoError".into()),
+        ("result", "N/A".into()),
+        ("originUrl", format!("http://127.0.0.1:{port}/a?b=c")),
+        ("originIp", format!("127.0.0.1:{port}")),
+        ("originName", format!("127.0.0.1:{port}")),
+        ("originCryptProtocol", "N/A".into()),
+        ("generation", "1".into()),
+        ("attempts", "1".into()),
+        ("why", "only-origin".into()),
+    ] {
+        assert_eq!(properties.get(name).and_then(|v| v.as_str()), Some(value.as_str()), "{name}");
+    }
+    for name in ["timeToFirstByte", "timeTaken"] {
+        let seconds = properties[name].as_str().expect("a text");
+        assert!(seconds.split_once('.').is_some_and(|(_, d)| d.len() == 3), "{name}: {seconds}");
+    }
+    for (name, value) in &properties {
+        assert!(value.is_string() || name == "rulesEngineMatchNames", "{name} is {value}");
+    }
+}
+
+/// The counts of section J.1 move with traffic: requests and latency by route, requests and latency by origin, bytes.
+#[test]
+fn metrics_move_with_traffic() {
+    let origin = Origin::fixed("here");
+    let edge = TestEdge::start(&table(origin.port(), ""));
+    for _ in 0..3 {
+        get(edge.http, "a.test", "/");
+    }
+    get(edge.http, "other.test", "/");
+    edge.lines(4);
+    let text = edge.control.metrics().text();
+    for line in [
+        "tidegate_requests_total{route=\"r\",status=\"2xx\"} 3",
+        "tidegate_requests_total{route=\"-\",status=\"4xx\"} 1",
+        "tidegate_request_seconds_count{route=\"r\"} 3",
+        "tidegate_origin_requests_total{group=\"g\",origin=\"o\",status=\"2xx\"} 3",
+        "tidegate_origin_seconds_count{group=\"g\",origin=\"o\"} 3",
+        "tidegate_errors_total{error=\"InvalidRequest\"} 1",
+        "tidegate_generation 1",
+        "tidegate_limit{name=\"websockets\"} 3000",
+        "tidegate_origin_up{group=\"g\",origin=\"o\"} 1",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    assert!(edge.metric("tidegate_request_bytes_total") > 100.0 && edge.metric("tidegate_response_bytes_total") > 12.0);
+}
