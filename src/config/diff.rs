@@ -112,11 +112,15 @@ fn list<T: std::fmt::Display>(items: impl Iterator<Item = T>) -> String {
 }
 
 fn settings(out: &mut Facts, table: &Table) {
-    // Debug output of the settings, field by field: a settings struct is flat.
-    let text = format!("{:#?}", table.settings);
-    for line in text.lines().filter_map(|l| l.trim().strip_suffix(',')) {
-        if let Some((name, value)) = line.split_once(": ") {
-            out.insert(format!("settings.{name}"), value.to_owned());
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(&table.settings) else { return };
+    for (name, value) in fields {
+        match value {
+            serde_json::Value::Object(inner) if name == "limits" => {
+                out.extend(
+                    inner.into_iter().map(|(limit, value)| (format!("limits.{limit}"), value.to_string())),
+                );
+            }
+            value => drop(out.insert(format!("settings.{name}"), value.to_string())),
         }
     }
     let expects = table.expects.iter().map(|e| {

@@ -174,7 +174,7 @@ impl Control {
         let room = self.room();
         match prepare(&room, text) {
             Err(diagnostics) => Outcome::Refused(diagnostics),
-            Ok(ready) if ready.changes.is_empty() => Outcome::Unchanged(room.generation()),
+            Ok(ready) if ready.same => Outcome::Unchanged(room.generation()),
             Ok(ready) => Outcome::Applied {
                 generation: room.generation(),
                 changes: ready.changes,
@@ -353,6 +353,8 @@ impl Control {
 
 /// A change that passed everything but its commit.
 struct Ready {
+    /// Equal to what serves.
+    same: bool,
     table: Table,
     tls: Arc<Material>,
     changes: Vec<Change>,
@@ -364,13 +366,14 @@ fn prepare(room: &Room, text: &str) -> Result<Ready, Diagnostics> {
     let Checked { edge, table, warnings } = config::read(&room.file, text)?;
     needs_restart(room, &edge)?;
     let pinned = room.pinned();
+    let same = *pinned.snapshot.table == table;
     let changes = diff(&pinned.snapshot.table, &table);
-    let tls = if changes.is_empty() {
+    let tls = if same {
         pinned.tls.clone()
     } else {
         material(&room.file, &room.folder, &room.edge, &table, Some(&pinned.tls))?
     };
-    Ok(Ready { table, tls, changes, warnings })
+    Ok(Ready { same, table, tls, changes, warnings })
 }
 
 /// `[edge]` is what a running edge cannot change.
@@ -411,7 +414,7 @@ fn attempt(room: &mut Room, text: &str, base: Option<Generation>, by: &str) -> O
         Err(diagnostics) => return Outcome::Refused(diagnostics),
     };
     let text: Arc<str> = text.into();
-    if ready.changes.is_empty() {
+    if ready.same {
         // Comments may have changed: the text is what the next reader gets.
         room.text = text;
         return Outcome::Unchanged(current);

@@ -41,8 +41,8 @@ pub struct Conn<S> {
     outbox: BytesMut,
     /// Written right after the outbox, without a copy.
     bulk: Bytes,
-    /// Written after the bulk: the line end of a chunk.
-    chunk_tail: bool,
+    /// Written right after the bulk: the line end of a chunk, and what follows it.
+    after: BytesMut,
     decoder: Decoder,
     encoding: Encoding,
     ended: bool,
@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
             inbox: BytesMut::new(),
             outbox: BytesMut::new(),
             bulk: Bytes::new(),
-            chunk_tail: false,
+            after: BytesMut::new(),
             decoder: Decoder::new(Framing::Empty),
             encoding: Encoding::Empty,
             ended: true,
@@ -249,8 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
             (Frame::Data(data), Encoding::Chunked) => {
                 put_chunk_size(&mut self.outbox, data.len());
                 self.append(data);
-                self.chunk_tail = true;
-                self.place_chunk_tail();
+                self.tail().put_slice(b"\r\n");
             }
             (Frame::Data(data), Encoding::Raw) => self.append(data),
             (Frame::Data(_), Encoding::Empty) => {
@@ -258,11 +257,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
             }
             (Frame::End(_), Encoding::Length(left)) if left > 0 => return Err(BodyError::Short),
             (Frame::End(trailers), Encoding::Chunked) => {
-                self.outbox.put_slice(b"0\r\n");
+                let tail = self.tail();
+                tail.put_slice(b"0\r\n");
                 for field in trailers.iter().flat_map(super::fields::Fields::iter) {
-                    put_field(&mut self.outbox, field.name, field.value);
+                    put_field(tail, field.name, field.value);
                 }
-                self.outbox.put_slice(b"\r\n");
+                tail.put_slice(b"\r\n");
                 self.ended = true;
             }
             (Frame::End(_), _) => self.ended = true,
@@ -278,12 +278,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
         }
     }
 
-    /// The line end of a chunk stands behind the bulk, or at the end of the outbox where there is none.
-    fn place_chunk_tail(&mut self) {
-        if self.chunk_tail && self.bulk.is_empty() {
-            self.outbox.put_slice(b"\r\n");
-            self.chunk_tail = false;
-        }
+    /// Where small pieces go: behind the bulk while there is one.
+    fn tail(&mut self) -> &mut BytesMut {
+        if self.bulk.is_empty() { &mut self.outbox } else { &mut self.after }
     }
 
     fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -306,7 +303,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
             let _ = self.outbox.split_to(head);
         }
         let _ = self.bulk.split_to(written - head);
-        self.place_chunk_tail();
+        if self.bulk.is_empty() && !self.after.is_empty() {
+            self.outbox.unsplit(self.after.split());
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -96,7 +96,6 @@ fn head_end(buffer: &[u8]) -> Option<usize> {
 
 /// Refuses what no two parsers read alike: bare LF or CR, NUL, and lines that begin with white space (obs-fold).
 fn strict_lines(head: &[u8]) -> Result<(), HeadError> {
-    let mut from = 0;
     for at in memchr::memchr3_iter(b'\n', b'\r', 0, head) {
         match head[at] {
             0 => return Err(HeadError::Malformed("a NUL in the head")),
@@ -107,15 +106,13 @@ fn strict_lines(head: &[u8]) -> Result<(), HeadError> {
                 return Err(HeadError::Malformed("a bare carriage return in the head"));
             }
             b'\n' => {
-                from = at + 1;
-                if matches!(head.get(from), Some(b' ' | b'\t')) {
+                if matches!(head.get(at + 1), Some(b' ' | b'\t')) {
                     return Err(HeadError::Malformed("a folded header line"));
                 }
             }
             _ => {}
         }
     }
-    let _ = from;
     Ok(())
 }
 
@@ -171,7 +168,10 @@ pub fn request(buffer: &mut BytesMut, limits: &HeadLimits) -> Result<Option<Requ
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) => return Err(HeadError::Malformed("the head breaks off")),
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::HeadersTooLarge),
-        Err(httparse::Error::Version) => return Err(HeadError::Version),
+        Err(httparse::Error::Version) if names_a_version(&bytes) => return Err(HeadError::Version),
+        Err(httparse::Error::Version) => {
+            return Err(HeadError::Malformed("the request line does not end in a version"));
+        }
         Err(httparse::Error::Token) => {
             return Err(HeadError::Malformed("the request line has a byte that it may not have"));
         }
@@ -197,6 +197,14 @@ pub fn request(buffer: &mut BytesMut, limits: &HeadLimits) -> Result<Option<Requ
     let framing = request_framing(&fields, version)?;
     let target = bytes.slice(place.0..place.1);
     Ok(Some(RequestHead { method, target, version, authority: None, fields, framing, bytes: end }))
+}
+
+/// Whether the request line is one but for the number of its version.
+fn names_a_version(head: &[u8]) -> bool {
+    let line = head.split(|b| *b == b'\r').next().unwrap_or(head);
+    let parts: Vec<&[u8]> = line.split(|b| *b == b' ').collect();
+    let digits = |v: &[u8]| v.len() == 3 && v[0].is_ascii_digit() && v[1] == b'.' && v[2].is_ascii_digit();
+    matches!(parts.as_slice(), [_, _, version] if version.strip_prefix(b"HTTP/").is_some_and(digits))
 }
 
 /// Refuses a head that is too large before it is whole, so that nobody can make us keep more.

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::Serialize;
 
 use super::bounds::{Attempts, LatencySlackMs, OriginTimeoutS, ProbeIntervalS, Weight};
 use super::limits::Limits;
 
 /// `[compat] error_codes` (section L): which of the documented generations of status codes is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum ErrorCodes {
     #[default]
     Current,
@@ -18,7 +19,7 @@ pub enum ErrorCodes {
 }
 
 /// `[health] all_unhealthy` (FD-C22).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum AllUnhealthy {
     /// Every enabled origin counts as available; priority and weights apply, latency is skipped.
     #[default]
@@ -28,7 +29,7 @@ pub enum AllUnhealthy {
 }
 
 /// `[affinity] cookie_format` (FD-D17).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum CookieFormat {
     /// `0003` and 64 hex digits.
     #[default]
@@ -38,7 +39,7 @@ pub enum CookieFormat {
 }
 
 /// `[client_ip] trusted_proxies` (FD-E17): whose `X-Forwarded-For` is believed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub enum TrustedProxies {
     /// Everybody's, as the service does.
     #[default]
@@ -56,7 +57,7 @@ impl TrustedProxies {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Settings {
     /// Sent to origins as `X-Azure-FDID`.
     pub front_door_id: String,

@@ -133,6 +133,9 @@ async fn forward(visit: &mut Visit<'_>, client: &mut ClientSide<'_>, way: Way, c
             if let ClientSide::H2(stream) = client
                 && !stream.sent_all()
             {
+                // A reset overtakes what is queued: the connection gets its turn to send that first.
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
                 stream.reset(h2::Reason::INTERNAL_ERROR);
             }
             false

@@ -4,11 +4,18 @@ use crate::failover::two;
 use crate::harness::{Answer, Origin, Reply, TestEdge, exchange, get};
 
 fn sticky(settings: &str, a: u16, b: u16) -> String {
-    two(settings, a, b).replace("priority = 2", "priority = 1").replace("[origin_groups.g]\n", "[origin_groups.g]\nsession_affinity = true\n")
+    two(settings, a, b)
+        .replace("priority = 2", "priority = 1")
+        .replace("[origin_groups.g]\n", "[origin_groups.g]\nsession_affinity = true\n")
 }
 
 fn no_store(name: &'static str) -> Origin {
-    Origin::start(move |_| Reply::raw(&format!("HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: {}\r\n\r\n{name}", name.len())))
+    Origin::start(move |_| {
+        Reply::raw(&format!(
+            "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: {}\r\n\r\n{name}",
+            name.len()
+        ))
+    })
 }
 
 fn ask(edge: &TestEdge, cookie: &str) -> Answer {
@@ -41,7 +48,9 @@ fn a_session_holds() {
     // ASLBSACORS alone holds it as well (FD-D19).
     let cors = session.replace("ASLBSA=", "ASLBSACORS=");
     assert_eq!(ask(&edge, &cors).text(), first.text());
-    let off = TestEdge::start(&sticky("", one.port(), two_.port()).replace("session_affinity = true", "session_affinity = false"));
+    let off = TestEdge::start(
+        &sticky("", one.port(), two_.port()).replace("session_affinity = true", "session_affinity = false"),
+    );
     assert!(get(off.http, "a.test", "/").all("set-cookie").is_empty());
     let seen = TestEdge::start(&sticky("[affinity]\nforward_cookies = true\n", one.port(), two_.port()));
     ask(&seen, "ASLBSA=x");
@@ -51,14 +60,21 @@ fn a_session_holds() {
 /// FD-D22: an ordinary 200 to a GET starts no session. FD-D21: a POST, or a 404, does.
 #[test]
 fn cacheable_answers_start_none() {
-    let origins = [(); 2].map(|()| Origin::start(|got| {
-        let status = if got.line().contains("/missing") { "404 Not Found" } else { "200 OK" };
-        Reply::raw(&format!("HTTP/1.1 {status}\r\nCache-Control: no-cache, private\r\nContent-Length: 0\r\n\r\n"))
-    }));
+    let origins = [(); 2].map(|()| {
+        Origin::start(|got| {
+            let status = if got.line().contains("/missing") { "404 Not Found" } else { "200 OK" };
+            Reply::raw(&format!(
+                "HTTP/1.1 {status}\r\nCache-Control: no-cache, private\r\nContent-Length: 0\r\n\r\n"
+            ))
+        })
+    });
     let edge = TestEdge::start(&sticky("", origins[0].port(), origins[1].port()));
     assert_eq!(cookie(&get(edge.http, "a.test", "/")), None);
     assert!(cookie(&get(edge.http, "a.test", "/missing")).is_some());
-    assert!(cookie(&exchange(edge.http, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n")).is_some());
+    assert!(
+        cookie(&exchange(edge.http, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n"))
+            .is_some()
+    );
 }
 
 /// FD-D23: a session whose origin leaves the pool is balanced as new, and its cookie replaced. FD-D31: after a retry
@@ -70,12 +86,16 @@ fn sessions_move() {
     let first = get(edge.http, "a.test", "/");
     let session = cookie(&first).expect("a cookie");
     let (name, other) = if first.text() == "one" { ("one", "two") } else { ("two", "one") };
-    edge.control.force_verdict("g", name, Some(false), std::time::Duration::from_secs(60), "test").expect("a known origin");
+    edge.control
+        .force_verdict("g", name, Some(false), std::time::Duration::from_secs(60), "test")
+        .expect("a known origin");
     let moved = ask(&edge, &session);
     assert_eq!(moved.text(), other);
     let new = cookie(&moved).expect("a new cookie");
     assert_ne!(new, session);
-    edge.control.force_verdict("g", name, None, std::time::Duration::from_secs(1), "test").expect("a known origin");
+    edge.control
+        .force_verdict("g", name, None, std::time::Duration::from_secs(1), "test")
+        .expect("a known origin");
     assert_eq!(ask(&edge, &new).text(), other);
     // The holder of the new session dies under a request: the answer comes from the other, and names it.
     drop(if other == "one" { one } else { two_ });

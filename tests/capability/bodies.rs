@@ -10,10 +10,15 @@ const HOST: &str = "Host: a.test\r\n";
 /// FD-E1: HTTP/1.0 is accepted and answered with `Connection: close`; a chunked body is unchunked for it.
 #[test]
 fn http_1_0() {
-    let origin = Origin::start(|_| Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
+    let origin = Origin::start(|_| {
+        Reply::raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    });
     let edge = TestEdge::start(&table(origin.port(), ""));
     let answer = exchange(edge.http, "GET / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n");
-    assert_eq!((answer.status, answer.text().as_str(), answer.header("connection")), (200, "abc", Some("close")));
+    assert_eq!(
+        (answer.status, answer.text().as_str(), answer.header("connection")),
+        (200, "abc", Some("close"))
+    );
     assert_eq!(answer.header("transfer-encoding"), None);
     assert_eq!(origin.last().line(), "GET / HTTP/1.1");
     assert_eq!(origin.last().all("via"), ["1.0 Azure"]);
@@ -44,13 +49,18 @@ fn bodies_in_every_framing() {
         let body = &got.body;
         match got.line().split(' ').nth(1) {
             Some("/chunked") => {
-                let mut out = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len()).into_bytes();
+                let mut out =
+                    format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len())
+                        .into_bytes();
                 out.extend(body);
                 out.extend(b"\r\n0\r\n\r\n");
                 Reply::Bytes(out)
             }
             Some("/close") => Reply::Last([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), body].concat()),
-            _ => Reply::Bytes([format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()),
+            _ => Reply::Bytes(
+                [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body]
+                    .concat(),
+            ),
         }
     });
     let edge = TestEdge::start(&table(origin.port(), ""));
@@ -60,7 +70,8 @@ fn bodies_in_every_framing() {
             let head = format!("POST {path} HTTP/1.1\r\n{HOST}Content-Length: {size}\r\n\r\n");
             let answer = exchange(edge.http, [head.as_bytes(), &body].concat());
             assert_eq!((answer.status, answer.body == body), (200, true), "{path} {size}");
-            let mut chunked = format!("POST {path} HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
+            let mut chunked =
+                format!("POST {path} HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
             for piece in body.chunks(60_001) {
                 chunked.extend(format!("{:X};ext=1\r\n", piece.len()).as_bytes());
                 chunked.extend(piece);
@@ -75,7 +86,9 @@ fn bodies_in_every_framing() {
 /// FD-E4: a response is passed on as it comes: the first event is read while the origin has not ended.
 #[test]
 fn responses_are_streamed() {
-    let origin = Origin::start(|_| Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n".to_vec()));
+    let origin = Origin::start(|_| {
+        Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n".to_vec())
+    });
     let edge = TestEdge::start(&table(origin.port(), ""));
     let mut client = Client::plain(edge.http);
     client.send(format!("GET /events HTTP/1.1\r\n{HOST}\r\n"));
@@ -150,7 +163,9 @@ fn expect_continue() {
 #[test]
 fn answers_without_a_body() {
     let origin = Origin::start(|got| match got.line().split(' ').nth(1) {
-        Some("/hints") => Reply::raw("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"),
+        Some("/hints") => Reply::raw(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+        ),
         Some("/204") => Reply::raw("HTTP/1.1 204 No Content\r\n\r\n"),
         Some("/304") => Reply::raw("HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\nETag: \"e\"\r\n\r\n"),
         _ => Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n"),
@@ -159,7 +174,9 @@ fn answers_without_a_body() {
     let mut client = Client::plain(edge.http);
     let mut ask = |method: &str, path: &str| {
         client.send(format!("{method} {path} HTTP/1.1\r\n{HOST}\r\n"));
-        client.answer_to(method).map(|a| (a.status, a.header("content-length").map(str::to_owned), a.header("link").is_some()))
+        client
+            .answer_to(method)
+            .map(|a| (a.status, a.header("content-length").map(str::to_owned), a.header("link").is_some()))
     };
     assert_eq!(ask("HEAD", "/"), Some((200, Some("1234".into()), false)));
     assert_eq!(ask("GET", "/204"), Some((204, None, false)));
@@ -173,17 +190,26 @@ fn answers_without_a_body() {
 fn ranges_pass() {
     let origin = Origin::start(|got| {
         assert_eq!(got.header("range"), Some("bytes=2-3"));
-        Reply::raw("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-3/10\r\nContent-Length: 2\r\n\r\ncd")
+        Reply::raw(
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-3/10\r\nContent-Length: 2\r\n\r\ncd",
+        )
     });
     let edge = TestEdge::start(&table(origin.port(), ""));
     let answer = exchange(edge.http, format!("GET / HTTP/1.1\r\n{HOST}Range: bytes=2-3\r\n\r\n"));
-    assert_eq!((answer.status, answer.text().as_str(), answer.header("content-range")), (206, "cd", Some("bytes 2-3/10")));
+    assert_eq!(
+        (answer.status, answer.text().as_str(), answer.header("content-range")),
+        (206, "cd", Some("bytes 2-3/10"))
+    );
 }
 
 /// Trailers of an HTTP/1 origin reach an HTTP/1 client.
 #[test]
 fn trailers() {
-    let origin = Origin::start(|_| Reply::raw("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 9\r\n\r\n"));
+    let origin = Origin::start(|_| {
+        Reply::raw(
+            "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 9\r\n\r\n",
+        )
+    });
     let edge = TestEdge::start(&table(origin.port(), ""));
     let mut client = Client::plain(edge.http);
     client.send(format!("GET / HTTP/1.1\r\n{HOST}\r\n"));

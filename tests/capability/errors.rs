@@ -26,7 +26,10 @@ fn rows(current: u16, legacy: u16, word: &str) -> Vec<(u16, String, String)> {
 /// FD-L9: no enabled origin. FD-A24.
 #[test]
 fn no_origin() {
-    assert_eq!(both(&table(1, "").replace("[routes.r]", "enabled = false\n[routes.r]")), rows(503, 503, "OriginError"));
+    assert_eq!(
+        both(&table(1, "").replace("[routes.r]", "enabled = false\n[routes.r]")),
+        rows(503, 503, "OriginError")
+    );
 }
 
 /// FD-L10: refused. FD-N5, first row, without another origin.
@@ -76,7 +79,9 @@ fn invalid_responses() {
 /// FD-L15: response headers above our bound.
 #[test]
 fn large_response_headers() {
-    let origin = Origin::start(|_| Reply::Last(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(200_000)).into_bytes()));
+    let origin = Origin::start(|_| {
+        Reply::Last(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(200_000)).into_bytes())
+    });
     assert_eq!(both(&table(origin.port(), "")), rows(502, 503, "ResponseHeaderTooBig"));
 }
 
@@ -90,7 +95,10 @@ fn clients_that_leave() {
     crate::harness::edge::eventually("the origin has the request", || !origin.got().is_empty());
     drop(client);
     let line = edge.lines(1)[0]["properties"].clone();
-    assert_eq!((line["httpStatusCode"].as_str(), line["errorInfo"].as_str()), (Some("499"), Some("ClientDisconnected")));
+    assert_eq!(
+        (line["httpStatusCode"].as_str(), line["errorInfo"].as_str()),
+        (Some("499"), Some("ClientDisconnected"))
+    );
 }
 
 /// FD-E41: a body that breaks off is not made to look whole: the connection ends, without a page behind it.
@@ -104,10 +112,17 @@ fn bodies_that_break_off() {
         client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
         let answer = client.head().expect("a head");
         assert_eq!(answer.status, 200);
-        let whole = if head.starts_with("Content") { client.bytes(10) } else { client.chunk().and_then(|_| client.chunk()) };
+        let whole = if head.starts_with("Content") {
+            client.bytes(10)
+        } else {
+            client.chunk().and_then(|_| client.chunk())
+        };
         assert_eq!(whole, None, "{head}: the broken body looks whole");
         let line = edge.line(answer.reference());
-        assert_eq!((line["httpStatusCode"].as_str(), line["errorInfo"].as_str()), (Some("200"), Some("OriginConnectionAborted")));
+        assert_eq!(
+            (line["httpStatusCode"].as_str(), line["errorInfo"].as_str()),
+            (Some("200"), Some("OriginConnectionAborted"))
+        );
     }
 }
 

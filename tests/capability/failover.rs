@@ -24,7 +24,10 @@ fn refused_connections_cost_nothing() {
     let alive = Origin::start(|got| Reply::ok(&String::from_utf8_lossy(&got.body)));
     let edge = TestEdge::start(&two("", dead, alive.port()));
     for method in ["GET", "POST", "PATCH", "DELETE"] {
-        let answer = exchange(edge.http, format!("{method} / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc"));
+        let answer = exchange(
+            edge.http,
+            format!("{method} / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc"),
+        );
         assert_eq!((answer.status, answer.text().as_str()), (200, "abc"), "{method}");
         let line = edge.line(answer.reference());
         assert_eq!(line["errorInfo"], "NoError");
@@ -42,9 +45,18 @@ fn closed_after_sending() {
     for (settings, extra) in [("", false), ("[retry]\nnon_idempotent_after_send = true\n", true)] {
         let edge = TestEdge::start(&two(settings, closing.port(), alive.port()));
         for (method, retried) in [
-            ("GET", true), ("OPTIONS", true), ("TRACE", true), ("PUT", true), ("DELETE", true), ("POST", extra), ("PATCH", extra),
+            ("GET", true),
+            ("OPTIONS", true),
+            ("TRACE", true),
+            ("PUT", true),
+            ("DELETE", true),
+            ("POST", extra),
+            ("PATCH", extra),
         ] {
-            let answer = exchange(edge.http, format!("{method} / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc"));
+            let answer = exchange(
+                edge.http,
+                format!("{method} / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc"),
+            );
             let want = if retried { (200, "abc".to_owned()) } else { (502, answer.text()) };
             assert_eq!((answer.status, answer.text()), want, "{method} {settings}");
         }
@@ -55,7 +67,9 @@ fn closed_after_sending() {
 #[test]
 fn replayed_bodies() {
     let closing = Origin::start(|_| Reply::Close);
-    let alive = Origin::start(|got| Reply::ok(&format!("{} {}", got.body.len(), got.body.iter().map(|b| u64::from(*b)).sum::<u64>())));
+    let alive = Origin::start(|got| {
+        Reply::ok(&format!("{} {}", got.body.len(), got.body.iter().map(|b| u64::from(*b)).sum::<u64>()))
+    });
     let edge = TestEdge::start(&two("", closing.port(), alive.port()));
     for (size, status) in [(0, 200), (1, 200), (65_536, 200), (65_537, 502)] {
         let body: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
@@ -80,10 +94,20 @@ fn replayed_bodies() {
 fn attempts_are_bounded() {
     let closing = [(); 3].map(|()| Origin::start(|_| Reply::Close));
     let table = |settings: &str| {
-        let origins: String = closing.iter().enumerate().map(|(i, o)| format!("[origin_groups.g.origins.o{i}]\nhost = \"127.0.0.1\"\nhttp_port = {}\n", o.port())).collect();
-        format!("{settings}[origin_groups.g]\nhealth_probe = {{}}\n{origins}[routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"http_only\"\n")
+        let origins: String = closing
+            .iter()
+            .enumerate()
+            .map(|(i, o)| {
+                format!("[origin_groups.g.origins.o{i}]\nhost = \"127.0.0.1\"\nhttp_port = {}\n", o.port())
+            })
+            .collect();
+        format!(
+            "{settings}[origin_groups.g]\nhealth_probe = {{}}\n{origins}[routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"http_only\"\n"
+        )
     };
-    for (settings, attempts) in [("", "2"), ("[retry]\nmax_attempts = 1\n", "1"), ("[retry]\nmax_attempts = 5\n", "3")] {
+    for (settings, attempts) in
+        [("", "2"), ("[retry]\nmax_attempts = 1\n", "1"), ("[retry]\nmax_attempts = 5\n", "3")]
+    {
         let before: usize = closing.iter().map(|o| o.got().len()).sum();
         let edge = TestEdge::start(&table(settings));
         let answer = get(edge.http, "a.test", "/");
@@ -98,7 +122,8 @@ fn attempts_are_bounded() {
 #[test]
 fn idle_connections_that_died() {
     // Closes its connection with the second request on it, before it answers.
-    let alone = Origin::start(|got| if got.line().contains("/second") { Reply::Close } else { Reply::ok("first") });
+    let alone =
+        Origin::start(|got| if got.line().contains("/second") { Reply::Close } else { Reply::ok("first") });
     let calls = Arc::new(AtomicU16::new(0));
     let seen = calls.clone();
     let origin = Origin::start(move |got| {
@@ -121,7 +146,8 @@ fn idle_connections_that_died() {
 /// FD-D29: no retry on a status (checklist 6 of N.4). FD-D30: a live failure does not change the window.
 #[test]
 fn statuses_are_passed_on() {
-    let failing = Origin::start(|_| Reply::raw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\n\r\nown"));
+    let failing =
+        Origin::start(|_| Reply::raw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\n\r\nown"));
     let alive = Origin::fixed("other");
     let edge = TestEdge::start(&two("", failing.port(), alive.port()));
     for _ in 0..5 {
@@ -145,7 +171,10 @@ fn traffic_follows_the_probes() {
     edge.until_verdict("one", false);
     let answer = get(edge.http, "a.test", "/");
     let line = edge.line(answer.reference());
-    assert_eq!((answer.text().as_str(), line["attempts"].as_str(), line["why"].as_str()), ("second", Some("1"), Some("only-one-left")));
+    assert_eq!(
+        (answer.text().as_str(), line["attempts"].as_str(), line["why"].as_str()),
+        ("second", Some("1"), Some("only-one-left"))
+    );
     let _first = Origin::start_on(address, |_| Reply::ok("first again"));
     edge.until_verdict("one", true);
     for _ in 0..10 {
@@ -159,12 +188,16 @@ fn everybody_unhealthy() {
     let (one, two_) = (Origin::fixed("one"), Origin::fixed("two"));
     let edge = TestEdge::start(&two("", one.port(), two_.port()));
     for origin in ["one", "two"] {
-        edge.control.force_verdict("g", origin, Some(false), std::time::Duration::from_secs(60), "test").expect("a known origin");
+        edge.control
+            .force_verdict("g", origin, Some(false), std::time::Duration::from_secs(60), "test")
+            .expect("a known origin");
     }
     let answer = get(edge.http, "a.test", "/");
     assert_eq!(answer.text(), "one");
     assert_eq!(edge.line(answer.reference())["why"], "all-unhealthy");
-    edge.control.force_verdict("g", "two", None, std::time::Duration::from_secs(1), "test").expect("a known origin");
+    edge.control
+        .force_verdict("g", "two", None, std::time::Duration::from_secs(1), "test")
+        .expect("a known origin");
     eventually("the healthy one", || get(edge.http, "a.test", "/").text() == "two");
 }
 

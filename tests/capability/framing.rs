@@ -62,7 +62,9 @@ fn rows() -> Vec<(String, u16)> {
     ] {
         out.push(row(request));
     }
-    for (version, status) in [("HTTP/2.0", 505), ("HTTP/1.2", 505), ("HTTP/9.9", 505), ("HTTP/1", 505), ("http/1.1", 505)] {
+    for (version, status) in
+        [("HTTP/2.0", 505), ("HTTP/1.2", 505), ("HTTP/9.9", 505), ("HTTP/1", 400), ("http/1.1", 400)]
+    {
         out.push((format!("GET / {version}\r\n{HOST}\r\n"), status));
     }
     out
@@ -92,9 +94,16 @@ fn broken_chunks_are_refused() {
     let origin = Origin::fixed("here");
     let edge = TestEdge::start(&table(origin.port(), ""));
     for body in [
-        "x\r\nabc\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n",
-        "3 x\r\nabc\r\n0\r\n\r\n", "fffffffffffffffff\r\nabc", "0x3\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\n0\r\nContent-Length: 4\r\n\r\n",
-        "3\r\nabc\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n", "\r\n3\r\nabc\r\n0\r\n\r\n",
+        "x\r\nabc\r\n0\r\n\r\n",
+        "-3\r\nabc\r\n0\r\n\r\n",
+        "3\nabc\r\n0\r\n\r\n",
+        "3\r\nabcd\r\n0\r\n\r\n",
+        "3 x\r\nabc\r\n0\r\n\r\n",
+        "fffffffffffffffff\r\nabc",
+        "0x3\r\nabc\r\n0\r\n\r\n",
+        "3\r\nabc\r\n0\r\nContent-Length: 4\r\n\r\n",
+        "3\r\nabc\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "\r\n3\r\nabc\r\n0\r\n\r\n",
     ] {
         let request = format!("POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n{body}");
         assert_eq!(exchange(edge.http, &request).status, 400, "{body:?}");
@@ -113,7 +122,10 @@ fn length_required() {
     for method in ["GET", "DELETE", "OPTIONS"] {
         assert_eq!(exchange(edge.http, format!("{method} / HTTP/1.1\r\n{HOST}\r\n")).status, 200, "{method}");
     }
-    assert_eq!(exchange(edge.http, format!("POST / HTTP/1.1\r\n{HOST}Content-Length: 0\r\n\r\n")).status, 200);
+    assert_eq!(
+        exchange(edge.http, format!("POST / HTTP/1.1\r\n{HOST}Content-Length: 0\r\n\r\n")).status,
+        200
+    );
     let lines = edge.lines(4);
     assert!(lines.iter().all(|l| l["properties"]["httpStatusCode"] == "200"), "{lines:?}");
     assert_eq!(lines.len(), 4);
@@ -137,7 +149,11 @@ fn size_limits() {
             ("endless target", format!("GET /{}", "x".repeat(200_000)), 414),
             ("one header", format!("GET / HTTP/1.1\r\n{HOST}X: {}\r\n\r\n", "x".repeat(65_536)), 431),
             ("a large header", format!("GET / HTTP/1.1\r\n{HOST}X: {}\r\n\r\n", "x".repeat(65_000)), 200),
-            ("headers", format!("GET / HTTP/1.1\r\n{HOST}X: {0}\r\nY: {0}\r\nZ: {0}\r\n\r\n", "x".repeat(50_000)), 431),
+            (
+                "headers",
+                format!("GET / HTTP/1.1\r\n{HOST}X: {0}\r\nY: {0}\r\nZ: {0}\r\n\r\n", "x".repeat(50_000)),
+                431,
+            ),
             ("endless headers", format!("GET / HTTP/1.1\r\n{HOST}X: {}", "x".repeat(300_000)), 431),
             ("most headers", format!("GET / HTTP/1.1\r\n{HOST}{}\r\n", many(99)), 200),
             ("one header more", format!("GET / HTTP/1.1\r\n{HOST}{}\r\n", many(100)), 431),
@@ -155,7 +171,9 @@ fn size_limits() {
 fn chunked_bodies_are_counted() {
     let origin = Origin::fixed("here");
     let edge = TestEdge::start(&("[limits]\nbody_bytes = 10\n".to_owned() + &table(origin.port(), "")));
-    let chunked = |body: &str| exchange(edge.http, format!("POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n{body}"));
+    let chunked = |body: &str| {
+        exchange(edge.http, format!("POST / HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n{body}"))
+    };
     assert_eq!(chunked("a\r\n0123456789\r\n0\r\n\r\n").status, 200);
     assert_eq!(chunked("a\r\n0123456789\r\n1\r\nx\r\n0\r\n\r\n").status, 413);
     assert_eq!(origin.got().len(), 1);
@@ -182,8 +200,16 @@ fn pipelining() {
 fn absolute_form() {
     let origin = Origin::fixed("here");
     let edge = TestEdge::start(&table(origin.port(), ""));
-    for (target, line) in [("http://a.test/x?y", "GET /x?y HTTP/1.1"), ("HTTP://A.TEST/x", "GET /x HTTP/1.1"), ("http://a.test", "GET / HTTP/1.1")] {
-        assert_eq!(exchange(edge.http, format!("GET {target} HTTP/1.1\r\n{HOST}\r\n")).status, 200, "{target}");
+    for (target, line) in [
+        ("http://a.test/x?y", "GET /x?y HTTP/1.1"),
+        ("HTTP://A.TEST/x", "GET /x HTTP/1.1"),
+        ("http://a.test", "GET / HTTP/1.1"),
+    ] {
+        assert_eq!(
+            exchange(edge.http, format!("GET {target} HTTP/1.1\r\n{HOST}\r\n")).status,
+            200,
+            "{target}"
+        );
         assert_eq!(origin.last().line(), line);
     }
 }

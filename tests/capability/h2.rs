@@ -12,7 +12,11 @@ use crate::harness::{Origin, Reply, TestEdge};
 use crate::routing::table;
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(future)
 }
 
@@ -25,7 +29,8 @@ fn secure(port: u16, route: &str) -> String {
 async fn open(edge: &TestEdge) -> SendRequest<Bytes> {
     let tcp = TcpStream::connect(edge.https).await.expect("a connection");
     let connector = tokio_rustls::TlsConnector::from(tls_config(&edge.ca(), &[b"h2"]));
-    let tls = connector.connect(ServerName::try_from("a.test").expect("a name"), tcp).await.expect("a handshake");
+    let tls =
+        connector.connect(ServerName::try_from("a.test").expect("a name"), tcp).await.expect("a handshake");
     assert_eq!(tls.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
     let (sender, connection) = h2::client::handshake(tls).await.expect("HTTP/2");
     tokio::spawn(async move { drop(connection.await) });
@@ -33,7 +38,10 @@ async fn open(edge: &TestEdge) -> SendRequest<Bytes> {
 }
 
 fn request(method: &str, path: &str) -> http::request::Builder {
-    http::Request::builder().method(method).uri(format!("https://a.test{path}")).version(http::Version::HTTP_2)
+    http::Request::builder()
+        .method(method)
+        .uri(format!("https://a.test{path}"))
+        .version(http::Version::HTTP_2)
 }
 
 async fn body(mut stream: h2::RecvStream) -> Result<(Vec<u8>, Option<http::HeaderMap>), h2::Error> {
@@ -48,7 +56,8 @@ async fn body(mut stream: h2::RecvStream) -> Result<(Vec<u8>, Option<http::Heade
 
 async fn get(sender: &mut SendRequest<Bytes>, path: &str) -> (u16, http::HeaderMap, Vec<u8>) {
     let mut ready = sender.clone().ready().await.expect("a ready connection");
-    let (response, _) = ready.send_request(request("GET", path).body(()).expect("a request"), true).expect("a stream");
+    let (response, _) =
+        ready.send_request(request("GET", path).body(()).expect("a request"), true).expect("a stream");
     let response = response.await.expect("a response");
     let (parts, stream) = response.into_parts();
     (parts.status.as_u16(), parts.headers, body(stream).await.expect("a body").0)
@@ -72,7 +81,9 @@ fn streams_side_by_side() {
             assert_eq!((status, body), (200, format!("GET /{n}?q HTTP/1.1 0").into_bytes()));
             assert!(headers.contains_key("x-azure-ref") && !headers.contains_key("connection"));
         }
-        let (response, mut up) = sender.send_request(request("POST", "/up").body(()).expect("a request"), false).expect("a stream");
+        let (response, mut up) = sender
+            .send_request(request("POST", "/up").body(()).expect("a request"), false)
+            .expect("a stream");
         for piece in 0..20 {
             up.send_data(Bytes::from(vec![piece; 10_000]), piece == 19).expect("room");
         }
@@ -88,11 +99,19 @@ fn streams_side_by_side() {
 /// A response that breaks off resets its stream, and only that one (FD-E41).
 #[test]
 fn broken_bodies_reset_their_stream() {
-    let origin = Origin::start(|got| if got.line().contains("/broken") { Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc".to_vec()) } else { Reply::ok("whole") });
+    let origin = Origin::start(|got| {
+        if got.line().contains("/broken") {
+            Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc".to_vec())
+        } else {
+            Reply::ok("whole")
+        }
+    });
     let edge = TestEdge::start(&secure(origin.port(), ""));
     block(async {
         let mut sender = open(&edge).await;
-        let (response, _) = sender.send_request(request("GET", "/broken").body(()).expect("a request"), true).expect("a stream");
+        let (response, _) = sender
+            .send_request(request("GET", "/broken").body(()).expect("a request"), true)
+            .expect("a stream");
         let (parts, stream) = response.await.expect("a head").into_parts();
         assert_eq!(parts.status, 200);
         assert!(body(stream).await.is_err_and(|e| e.is_reset()));
@@ -104,13 +123,15 @@ fn broken_bodies_reset_their_stream() {
 /// headers, a client that resets its stream (499).
 #[test]
 fn errors_over_h2() {
-    let origin = Origin::start(|got| if got.line().contains("/silent") { Reply::Silence } else { Reply::ok("x") });
+    let origin =
+        Origin::start(|got| if got.line().contains("/silent") { Reply::Silence } else { Reply::ok("x") });
     let edge = TestEdge::start(&secure(origin.port(), "patterns = [\"/a/*\", \"/silent\"]"));
     block(async {
         let mut sender = open(&edge).await;
         assert_eq!(get(&mut sender, "/other").await.0, 404);
         let mut send = |builder: http::request::Builder| {
-            let (response, _) = sender.send_request(builder.body(()).expect("a request"), true).expect("a stream");
+            let (response, _) =
+                sender.send_request(builder.body(()).expect("a request"), true).expect("a stream");
             response
         };
         let status = |r: http::Response<h2::RecvStream>| r.status().as_u16();
@@ -119,10 +140,15 @@ fn errors_over_h2() {
         let many = (0..101).fold(request("GET", "/a/"), |b, n| b.header(format!("x-{n}"), "y"));
         assert_eq!(send(many).await.map(status).ok(), Some(431));
         let silent = send(request("GET", "/silent"));
-        crate::harness::edge::eventually("the origin has it", || origin.got().iter().any(|g| g.line().contains("/silent")));
+        crate::harness::edge::eventually("the origin has it", || {
+            origin.got().iter().any(|g| g.line().contains("/silent"))
+        });
         drop(silent);
     });
-    let left = edge.lines(5).into_iter().find(|l| l["properties"]["requestUri"].as_str().is_some_and(|u| u.ends_with("/silent")));
+    let left = edge
+        .lines(5)
+        .into_iter()
+        .find(|l| l["properties"]["requestUri"].as_str().is_some_and(|u| u.ends_with("/silent")));
     assert_eq!(left.expect("a line")["properties"]["httpStatusCode"], "499");
 }
 
@@ -137,9 +163,15 @@ async fn grpc_origin() -> SocketAddr {
                 while let Some(Ok((request, mut respond))) = connection.accept().await {
                     tokio::spawn(async move {
                         let (parts, mut incoming) = request.into_parts();
-                        assert_eq!(parts.headers.get("te").map(|v| v.as_bytes()), Some(b"trailers".as_slice()));
+                        assert_eq!(
+                            parts.headers.get("te").map(|v| v.as_bytes()),
+                            Some(b"trailers".as_slice())
+                        );
                         assert_eq!(parts.uri.path(), "/v2/bot.Chat/Say");
-                        let head = http::Response::builder().header("content-type", "application/grpc").body(()).expect("a head");
+                        let head = http::Response::builder()
+                            .header("content-type", "application/grpc")
+                            .body(())
+                            .expect("a head");
                         let mut out = respond.send_response(head, false).expect("a stream");
                         // Every message is answered before the next one has come: both directions at once.
                         while let Some(Ok(data)) = incoming.data().await {
@@ -163,29 +195,42 @@ async fn grpc_origin() -> SocketAddr {
 fn grpc() {
     block(async {
         let origin = grpc_origin().await;
-        let text = secure(origin.port(), "patterns = [\"/*\"]\norigin_path = \"/v2/\"").replace("[routes.r]", "http_version = \"2\"\n[routes.r]");
+        let text = secure(origin.port(), "patterns = [\"/*\"]\norigin_path = \"/v2/\"")
+            .replace("[routes.r]", "http_version = \"2\"\n[routes.r]");
         let edge = TestEdge::start(&text);
         let mut sender = open(&edge).await;
         for _ in 0..3 {
-            let head = request("POST", "/bot.Chat/Say").header("te", "trailers").header("content-type", "application/grpc");
-            let (response, mut up) = sender.send_request(head.body(()).expect("a request"), false).expect("a stream");
+            let head = request("POST", "/bot.Chat/Say")
+                .header("te", "trailers")
+                .header("content-type", "application/grpc");
+            let (response, mut up) =
+                sender.send_request(head.body(()).expect("a request"), false).expect("a stream");
             up.send_data(Bytes::from_static(b"first"), false).expect("room");
             let (parts, mut down) = response.await.expect("a head").into_parts();
-            assert_eq!(parts.headers.get("content-type").map(|v| v.as_bytes()), Some(b"application/grpc".as_slice()));
+            assert_eq!(
+                parts.headers.get("content-type").map(|v| v.as_bytes()),
+                Some(b"application/grpc".as_slice())
+            );
             let echo = down.data().await.expect("a message").expect("data");
             assert_eq!(&echo[..], b"first");
             up.send_data(Bytes::from_static(b"second"), true).expect("room");
             let (rest, trailers) = body(down).await.expect("a body");
             assert_eq!(rest, b"second");
-            assert_eq!(trailers.expect("trailers").get("grpc-status").map(|v| v.as_bytes()), Some(b"0".as_slice()));
+            assert_eq!(
+                trailers.expect("trailers").get("grpc-status").map(|v| v.as_bytes()),
+                Some(b"0".as_slice())
+            );
         }
     });
     let plain = Origin::start(|got| Reply::ok(got.line()));
     let edge = TestEdge::start(&secure(plain.port(), ""));
     block(async {
         let mut sender = open(&edge).await;
-        let head = request("POST", "/bot.Chat/Say").header("te", "trailers").header("content-type", "application/grpc");
-        let (response, mut up) = sender.send_request(head.body(()).expect("a request"), false).expect("a stream");
+        let head = request("POST", "/bot.Chat/Say")
+            .header("te", "trailers")
+            .header("content-type", "application/grpc");
+        let (response, mut up) =
+            sender.send_request(head.body(()).expect("a request"), false).expect("a stream");
         up.send_data(Bytes::from_static(b"hello"), true).expect("room");
         let (_, stream) = response.await.expect("a head").into_parts();
         assert_eq!(body(stream).await.expect("a body").0, b"POST /bot.Chat/Say HTTP/1.1");

@@ -13,7 +13,11 @@ fn asked(edge: &TestEdge, lines: &str) -> crate::harness::Answer {
 /// FD-E21: the origin's headers pass.
 #[test]
 fn what_an_origin_is_sent() {
-    let origin = Origin::start(|_| Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nServer: s\r\nVary: v\r\nETag: \"e\"\r\nX-Own: o\r\nSet-Cookie: a=b\r\nX-Azure-Ref: forged\r\nX-Cache: forged\r\n\r\n"));
+    let origin = Origin::start(|_| {
+        Reply::raw(
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nServer: s\r\nVary: v\r\nETag: \"e\"\r\nX-Own: o\r\nSet-Cookie: a=b\r\nX-Azure-Ref: forged\r\nX-Cache: forged\r\n\r\n",
+        )
+    });
     let edge = TestEdge::start(&table(origin.port(), ""));
     let answer = asked(
         &edge,
@@ -39,7 +43,9 @@ fn what_an_origin_is_sent() {
     assert_eq!(edge.line(answer.reference())["trackingReference"], answer.reference());
     assert_eq!(answer.all("x-azure-ref").len(), 1);
     assert_eq!(answer.all("x-cache"), ["CONFIG_NOCACHE"]);
-    for (name, value) in [("server", "s"), ("vary", "v"), ("etag", "\"e\""), ("x-own", "o"), ("set-cookie", "a=b")] {
+    for (name, value) in
+        [("server", "s"), ("vary", "v"), ("etag", "\"e\""), ("x-own", "o"), ("set-cookie", "a=b")]
+    {
         assert_eq!(answer.all(name), [value], "{name}");
     }
     assert_ne!(get(edge.http, "a.test", "/").reference(), answer.reference());
@@ -60,7 +66,9 @@ fn the_host_header() {
 #[test]
 fn hop_by_hop_headers() {
     let origin = Origin::start(|_| {
-        Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\n\r\n")
+        Reply::raw(
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authenticate: x\r\nUpgrade: h2c\r\n\r\n",
+        )
     });
     let edge = TestEdge::start(&table(origin.port(), ""));
     let answer = asked(
@@ -69,7 +77,16 @@ fn hop_by_hop_headers() {
          Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nProxy-Authorization: x\r\n",
     );
     let got = origin.last();
-    for name in ["connection", "x-nominated", "keep-alive", "proxy-connection", "te", "upgrade", "http2-settings", "proxy-authorization"] {
+    for name in [
+        "connection",
+        "x-nominated",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "upgrade",
+        "http2-settings",
+        "proxy-authorization",
+    ] {
         assert!(got.all(name).is_empty(), "{name} was passed on");
     }
     for name in ["x-mine", "keep-alive", "proxy-authenticate", "upgrade"] {
@@ -86,7 +103,9 @@ fn hop_by_hop_headers() {
 fn loops() {
     let origin = Origin::fixed("here");
     let edge = TestEdge::start(&table(origin.port(), ""));
-    for (hops, status) in [("hops=1", 200), ("hops=4", 200), ("hops=5", 508), ("hops=99", 508), ("nonsense", 200)] {
+    for (hops, status) in
+        [("hops=1", 200), ("hops=4", 200), ("hops=5", 508), ("hops=99", 508), ("nonsense", 200)]
+    {
         assert_eq!(asked(&edge, &format!("X-Azure-RequestChain: {hops}\r\n")).status, status, "{hops}");
     }
     asked(&edge, "X-Azure-RequestChain: hops=4\r\n");
@@ -99,7 +118,10 @@ fn debug_headers() {
     let origin = Origin::start(|_| Reply::raw("HTTP/1.1 503 Own\r\nContent-Length: 3\r\n\r\nown"));
     let edge = TestEdge::start(&table(origin.port(), ""));
     let plain = asked(&edge, "");
-    assert_eq!((plain.status, plain.text().as_str(), plain.header("x-azure-originstatuscode")), (503, "own", None));
+    assert_eq!(
+        (plain.status, plain.text().as_str(), plain.header("x-azure-originstatuscode")),
+        (503, "own", None)
+    );
     let debug = asked(&edge, "X-Azure-DebugInfo: 1\r\n");
     assert_eq!((debug.status, debug.header("x-azure-originstatuscode")), (503, Some("503")));
     assert_eq!(edge.line(debug.reference())["errorInfo"], "NoError");
@@ -115,7 +137,9 @@ fn debug_headers() {
 /// FD-E24: `Location` of an origin is not rewritten.
 #[test]
 fn locations_pass() {
-    let origin = Origin::start(|_| Reply::raw("HTTP/1.1 302 Found\r\nLocation: http://inner.test/x\r\nContent-Length: 0\r\n\r\n"));
+    let origin = Origin::start(|_| {
+        Reply::raw("HTTP/1.1 302 Found\r\nLocation: http://inner.test/x\r\nContent-Length: 0\r\n\r\n")
+    });
     let edge = TestEdge::start(&table(origin.port(), ""));
     assert_eq!(get(edge.http, "a.test", "/").header("location"), Some("http://inner.test/x"));
 }

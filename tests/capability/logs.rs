@@ -9,10 +9,15 @@ fn the_fields_of_a_line() {
     let origin = Origin::fixed("here");
     let edge = TestEdge::start(&table(origin.port(), ""));
     let mut client = Client::plain(edge.http);
-    client.send("GET /a?b=c HTTP/1.1\r\nHost: A.test:81\r\nUser-Agent: \"agent\"\r\nReferer: http://r/\r\n\r\n");
+    client.send(
+        "GET /a?b=c HTTP/1.1\r\nHost: A.test:81\r\nUser-Agent: \"agent\"\r\nReferer: http://r/\r\n\r\n",
+    );
     let answer = client.answer().expect("an answer");
     let line = edge.lines(1)[0].clone();
-    assert_eq!((line["category"].as_str(), line["operationName"].as_str()), (Some("FrontDoorAccessLog"), Some("Microsoft.Cdn/Profiles/AccessLog/Write")));
+    assert_eq!(
+        (line["category"].as_str(), line["operationName"].as_str()),
+        (Some("FrontDoorAccessLog"), Some("Microsoft.Cdn/Profiles/AccessLog/Write"))
+    );
     assert!(line["time"].as_str().is_some_and(|t| t.ends_with('Z') && t.len() == 24), "{line}");
     let properties = line["properties"].as_object().expect("properties").clone();
     let port = origin.port();
@@ -81,5 +86,8 @@ fn metrics_move_with_traffic() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
-    assert!(edge.metric("tidegate_request_bytes_total") > 100.0 && edge.metric("tidegate_response_bytes_total") > 12.0);
+    assert!(
+        edge.metric("tidegate_request_bytes_total") > 100.0
+            && edge.metric("tidegate_response_bytes_total") > 12.0
+    );
 }

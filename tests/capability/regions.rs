@@ -14,10 +14,12 @@ fn order(edge: &TestEdge, state: RegionState) {
 /// FD-M1, FD-M27: a drained region takes no new request, those in flight finish; restored, it has everything back.
 #[test]
 fn draining() {
-    let slow = Origin::start(|got| if got.line().contains("/stream") {
-        Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc".to_vec())
-    } else {
-        Reply::ok("west")
+    let slow = Origin::start(|got| {
+        if got.line().contains("/stream") {
+            Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc".to_vec())
+        } else {
+            Reply::ok("west")
+        }
     });
     let other = Origin::fixed("north");
     let edge = TestEdge::start(&two("", slow.port(), other.port()));
@@ -30,7 +32,10 @@ fn draining() {
     }
     assert_eq!(stream.bytes(3).as_deref(), Some(b"abc".as_slice()), "the stream was cut");
     // The order stands above a new table.
-    assert!(matches!(edge.apply(&two("[retry]\nmax_attempts = 3\n", slow.port(), other.port())), tidegate::control::change::Outcome::Applied { .. }));
+    assert!(matches!(
+        edge.apply(&two("[retry]\nmax_attempts = 3\n", slow.port(), other.port())),
+        tidegate::control::change::Outcome::Applied { .. }
+    ));
     assert_eq!(get(edge.http, "a.test", "/").text(), "north");
     order(&edge, RegionState::Active);
     assert_eq!(get(edge.http, "a.test", "/").text(), "west");
@@ -39,7 +44,13 @@ fn draining() {
 /// An isolated region is cut: streams and requests in flight end, WebSockets too; the rest is not touched.
 #[test]
 fn isolating() {
-    let stalling = Origin::start(|got| if got.line().contains("/ws") { Reply::Echo } else { Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc".to_vec()) });
+    let stalling = Origin::start(|got| {
+        if got.line().contains("/ws") {
+            Reply::Echo
+        } else {
+            Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc".to_vec())
+        }
+    });
     let other = Origin::start(|_| Reply::Echo);
     let edge = TestEdge::start(&two("", stalling.port(), other.port()));
     let upgrade = "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
@@ -90,5 +101,9 @@ fn everything_drained() {
     assert_eq!(answer.status, 503);
     assert_eq!(edge.line(answer.reference())["errorInfo"], "OriginError");
     eventually("the gauge says so", || edge.metric("tidegate_region_dial_percent{region=\"west\"}") == 0.0);
-    assert!(edge.control.order_region("east", None, None, "test").is_err_and(|e| e.to_string().contains("known: west, north")));
+    assert!(
+        edge.control
+            .order_region("east", None, None, "test")
+            .is_err_and(|e| e.to_string().contains("known: west, north"))
+    );
 }

@@ -40,7 +40,10 @@ fn no_route() {
             assert!(answer.text().contains(answer.reference()), "{}", answer.text());
             assert!(answer.text().contains("no route"), "{}", answer.text());
             let line = edge.line(answer.reference());
-            assert_eq!((line["errorInfo"].as_str(), line["originUrl"].as_str()), (Some("InvalidRequest"), Some("N/A")));
+            assert_eq!(
+                (line["errorInfo"].as_str(), line["originUrl"].as_str()),
+                (Some("InvalidRequest"), Some("N/A"))
+            );
         }
     }
     assert!(origin.got().is_empty());
@@ -50,13 +53,20 @@ fn no_route() {
 #[test]
 fn the_built_in_redirect() {
     let origin = Origin::fixed("here");
-    for (settings, status) in [("", 301), ("[compat]\nhttps_redirect_status = 307\n", 307), ("[compat]\nhttps_redirect_status = 308\n", 308)] {
+    for (settings, status) in [
+        ("", 301),
+        ("[compat]\nhttps_redirect_status = 307\n", 307),
+        ("[compat]\nhttps_redirect_status = 308\n", 308),
+    ] {
         let edge = TestEdge::start(&(settings.to_owned() + &table(origin.port(), "https_redirect = true")));
         let answer = get(edge.http, "a.test", "/A/b?c=d&e");
         assert_eq!((answer.status, answer.header("location")), (status, Some("https://a.test/A/b?c=d&e")));
         // A client that names our plain port is led to our TLS port.
         let answer = get(edge.http, &format!("a.test:{}", edge.http.port()), "/");
-        assert_eq!(answer.header("location"), Some(format!("https://a.test:{}/", edge.https.port()).as_str()));
+        assert_eq!(
+            answer.header("location"),
+            Some(format!("https://a.test:{}/", edge.https.port()).as_str())
+        );
     }
     assert!(origin.got().is_empty());
 }
@@ -77,7 +87,12 @@ fn the_origin_path() {
 fn a_request_without_host() {
     let origin = Origin::fixed("here");
     let edge = TestEdge::start(&table(origin.port(), ""));
-    for request in ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1\r\nHost: a test\r\n\r\n"] {
+    for request in [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a test\r\n\r\n",
+    ] {
         assert_eq!(exchange(edge.http, request).status, 400, "{request:?}");
     }
     assert!(origin.got().is_empty());
@@ -88,15 +103,19 @@ fn a_request_without_host() {
 fn methods() {
     let origin = Origin::start(|_| Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
     let edge = TestEdge::start(&table(origin.port(), ""));
-    for method in ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "PROPFIND", "MKCOL", "X-ODD"] {
-        let answer = exchange(edge.http, format!("{method} /m HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n"));
+    for method in
+        ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "PROPFIND", "MKCOL", "X-ODD"]
+    {
+        let answer =
+            exchange(edge.http, format!("{method} /m HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n"));
         assert_eq!(answer.status, 200, "{method}");
         assert_eq!(origin.last().line(), format!("{method} /m HTTP/1.1"));
     }
     let seen = origin.got().len();
     let connect = "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n";
     assert_eq!(exchange(edge.http, connect).status, 405);
-    let legacy = TestEdge::start(&("[compat]\nerror_codes = \"legacy\"\n".to_owned() + &table(origin.port(), "")));
+    let legacy =
+        TestEdge::start(&("[compat]\nerror_codes = \"legacy\"\n".to_owned() + &table(origin.port(), "")));
     assert_eq!(exchange(legacy.http, connect).status, 400);
     assert_eq!(origin.got().len(), seen);
 }
@@ -107,7 +126,8 @@ fn the_clients_address() {
     let origin = Origin::fixed("here");
     let ask = |settings: &str, forwarded: &str| {
         let edge = TestEdge::start(&(settings.to_owned() + &table(origin.port(), "")));
-        let header = if forwarded.is_empty() { String::new() } else { format!("X-Forwarded-For: {forwarded}\r\n") };
+        let header =
+            if forwarded.is_empty() { String::new() } else { format!("X-Forwarded-For: {forwarded}\r\n") };
         let answer = exchange(edge.http, format!("GET / HTTP/1.1\r\nHost: a.test\r\n{header}\r\n"));
         let line = edge.line(answer.reference());
         assert_eq!(line["socketIp"], "127.0.0.1");

@@ -21,7 +21,13 @@ fn applied(outcome: Outcome) -> u64 {
 /// on (law 3), and its generation is in their line.
 #[test]
 fn a_change_serves_at_once() {
-    let old = Origin::start(|got| if got.line().contains("/slow") { Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nold".to_vec()) } else { Reply::ok("old") });
+    let old = Origin::start(|got| {
+        if got.line().contains("/slow") {
+            Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nold".to_vec())
+        } else {
+            Reply::ok("old")
+        }
+    });
     let new = Origin::fixed("new");
     let edge = TestEdge::start(&table(old.port(), ""));
     assert_eq!(get(edge.http, "a.test", "/").text(), "old");
@@ -30,7 +36,10 @@ fn a_change_serves_at_once() {
     let head = slow.head().expect("a head");
     assert_eq!(applied(edge.apply(&table(new.port(), ""))), 2);
     let answer = get(edge.http, "a.test", "/");
-    assert_eq!((answer.text().as_str(), edge.line(answer.reference())["generation"].as_str()), ("new", Some("2")));
+    assert_eq!(
+        (answer.text().as_str(), edge.line(answer.reference())["generation"].as_str()),
+        ("new", Some("2"))
+    );
     assert_eq!(slow.bytes(3).as_deref(), Some(b"old".as_slice()), "the running response was cut");
     drop(slow);
     assert_eq!(edge.line(head.reference())["generation"], "1");
@@ -43,7 +52,9 @@ fn refused_changes_change_nothing() {
     let origin = Origin::fixed("here");
     let edge = TestEdge::start(&table(origin.port(), ""));
     match edge.apply("[routes.r]\ndomains = [\"a.test\"]\norigin_group = \"gone\"\n") {
-        Outcome::Refused(diagnostics) => assert!(diagnostics.0.iter().any(|d| d.code == "dangling-reference" && d.line > 1)),
+        Outcome::Refused(diagnostics) => {
+            assert!(diagnostics.0.iter().any(|d| d.code == "dangling-reference" && d.line > 1))
+        }
         other => panic!("{other:?}"),
     }
     assert!(matches!(edge.apply(&table(origin.port(), "")), Outcome::Unchanged(Generation(1))));
@@ -53,11 +64,15 @@ fn refused_changes_change_nothing() {
     match edge.control.apply(&text.replace("workers = 2", "workers = 3"), None, "test") {
         Outcome::Refused(d) => {
             assert_eq!(d.0[0].code, "edge-needs-restart");
-            assert!(d.0[0].message.contains("workers") && d.0[0].help.as_deref().is_some_and(|h| h.contains("restart")));
+            assert!(
+                d.0[0].message.contains("workers")
+                    && d.0[0].help.as_deref().is_some_and(|h| h.contains("restart"))
+            );
         }
         other => panic!("{other:?}"),
     }
-    let missing = table(origin.port(), "") + "[certificates.c]\ndomains = [\"a.test\"]\ncert_file = \"gone.pem\"\nkey_file = \"gone.key\"\n";
+    let missing = table(origin.port(), "")
+        + "[certificates.c]\ndomains = [\"a.test\"]\ncert_file = \"gone.pem\"\nkey_file = \"gone.key\"\n";
     match edge.apply(&missing) {
         Outcome::Refused(d) => assert!(d.0[0].message.contains("gone.pem"), "{d:?}"),
         other => panic!("{other:?}"),
@@ -79,7 +94,11 @@ fn rollback() {
     let rows: Vec<_> = history.iter().map(|h| (h.generation, h.current, h.by.as_str())).collect();
     assert_eq!(rows, [(3, true, "test: rollback to 1"), (2, false, "test"), (1, false, "start")]);
     assert!(history[1].changes.iter().any(|c| c.what.ends_with("origins.o.http_port")));
-    assert!(edge.control.rollback(Some(Generation(77)), "test").is_err_and(|e| e.to_string().contains("known: 1, 2, 3")));
+    assert!(
+        edge.control
+            .rollback(Some(Generation(77)), "test")
+            .is_err_and(|e| e.to_string().contains("known: 1, 2, 3"))
+    );
 }
 
 /// Law 4: verdicts survive a swap.
@@ -110,7 +129,10 @@ fn without_its_files() {
 #[test]
 fn draining() {
     let slow = Origin::start(|got| match got.line().contains("/slow") {
-        true => { std::thread::sleep(Duration::from_millis(300)); Reply::ok("whole") }
+        true => {
+            std::thread::sleep(Duration::from_millis(300));
+            Reply::ok("whole")
+        }
         false => Reply::ok("quick"),
     });
     let mut edge = TestEdge::start(&table(slow.port(), ""));
@@ -146,12 +168,17 @@ pub fn torture(swaps: usize, clients: usize) {
             scope.spawn(|| {
                 let mut client = Client::plain(edge.http);
                 let mut socket = Client::plain(edge.http);
-                socket.send("GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+                socket.send(
+                    "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+                );
                 assert_eq!(socket.head().expect("a head").status, 101);
                 while !stop.load(Ordering::Relaxed) {
                     client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
                     let answer = client.answer().expect("an answer");
-                    assert!(answer.status == 200 && matches!(answer.text().as_str(), "one" | "two"), "{answer:?}");
+                    assert!(
+                        answer.status == 200 && matches!(answer.text().as_str(), "one" | "two"),
+                        "{answer:?}"
+                    );
                     socket.send(b"ping");
                     assert_eq!(socket.bytes(4).as_deref(), Some(b"ping".as_slice()), "a stream was cut");
                     asked.fetch_add(1, Ordering::Relaxed);
@@ -164,7 +191,10 @@ pub fn torture(swaps: usize, clients: usize) {
                 applied(edge.apply(&table(origins[n % 2].port(), "")));
                 // A table that nobody has used yet may be replaced; every tenth one is waited for.
                 let before = asked.load(Ordering::Relaxed);
-                while n % 10 == 0 && asked.load(Ordering::Relaxed) == before && started.elapsed() < Duration::from_secs(600) {
+                while n % 10 == 0
+                    && asked.load(Ordering::Relaxed) == before
+                    && started.elapsed() < Duration::from_secs(600)
+                {
                     std::thread::yield_now();
                 }
             }

@@ -18,7 +18,11 @@ fn slow_headers_are_cut() {
     let mut writer = slow.tcp.try_clone().expect("a copy");
     let dripping = std::thread::spawn(move || {
         use std::io::Write;
-        for byte in b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Long: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx".iter().cycle().take(500) {
+        for byte in b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Long: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+            .iter()
+            .cycle()
+            .take(500)
+        {
             if writer.write_all(&[*byte]).is_err() {
                 return;
             }
@@ -50,7 +54,8 @@ fn idle_and_stalled_clients() {
 #[test]
 fn client_timer_defaults() {
     let settings = tidegate::model::settings::Settings::default();
-    let seconds = [settings.client_keep_alive, settings.client_stall, settings.client_header_timeout].map(|d| d.as_secs());
+    let seconds = [settings.client_keep_alive, settings.client_stall, settings.client_header_timeout]
+        .map(|d| d.as_secs());
     assert_eq!(seconds, [90, 61, 5]);
     assert_eq!(settings.connect_timeout.as_secs(), 5);
 }
@@ -64,7 +69,8 @@ fn silent_origins() {
     let other = Origin::fixed("other");
     let gap = Origin::start(|_| Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc".to_vec()));
     let route = |settings: &str, port: u16| {
-        crate::failover::two(settings, port, other.port()).replace("forwarding_protocol", "response_timeout_s = 16\nforwarding_protocol")
+        crate::failover::two(settings, port, other.port())
+            .replace("forwarding_protocol", "response_timeout_s = 16\nforwarding_protocol")
     };
     let current = TestEdge::start(&route("", silent.port()));
     let legacy = TestEdge::start(&route("[compat]\nerror_codes = \"legacy\"\n", silent.port()));
@@ -77,8 +83,15 @@ fn silent_origins() {
                 assert_eq!(answer.status, status);
                 assert!(before.elapsed().as_secs() >= 16, "it was given up early");
                 let line = edge.line(answer.reference());
-                assert_eq!((line["httpStatusCode"].as_str(), line["errorInfo"].as_str(), line["attempts"].as_str()), (Some("0"), Some("OriginTimeout"), Some("1")));
-                assert!(edge.control.metrics().text().contains("tidegate_origin_requests_total{group=\"g\",origin=\"one\",status=\"0\"} 1"));
+                assert_eq!(
+                    (line["httpStatusCode"].as_str(), line["errorInfo"].as_str(), line["attempts"].as_str()),
+                    (Some("0"), Some("OriginTimeout"), Some("1"))
+                );
+                assert!(
+                    edge.control.metrics().text().contains(
+                        "tidegate_origin_requests_total{group=\"g\",origin=\"one\",status=\"0\"} 1"
+                    )
+                );
             });
         }
         scope.spawn(|| {
@@ -101,9 +114,17 @@ fn connect_timeout() {
     socket.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().expect("an address").into()).expect("a port");
     socket.listen(0).expect("a queue");
     let address = socket.local_addr().expect("an address").as_socket().expect("an IP address");
-    let filling: Vec<_> = (0..4).filter_map(|_| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)).ok()).collect();
+    let filling: Vec<_> = (0..4)
+        .filter_map(|_| {
+            std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200)).ok()
+        })
+        .collect();
     let alive = Origin::fixed("alive");
-    let edge = TestEdge::start(&crate::failover::two("[origin]\nconnect_timeout_s = 1\n", address.port(), alive.port()));
+    let edge = TestEdge::start(&crate::failover::two(
+        "[origin]\nconnect_timeout_s = 1\n",
+        address.port(),
+        alive.port(),
+    ));
     let answer = get(edge.http, "a.test", "/");
     assert_eq!((answer.status, answer.text().as_str()), (200, "alive"));
     let line = edge.line(answer.reference());

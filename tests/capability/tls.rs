@@ -47,7 +47,10 @@ fn fronting_is_refused() {
     let answer = ask(&edge, "a.test", "evil.test");
     assert_eq!(answer.status, 421);
     let line = edge.line(answer.reference());
-    assert_eq!((line["errorInfo"].as_str(), line["result"].as_str()), (Some("SSLMismatchedSNI"), Some("SSLMismatchedSNI")));
+    assert_eq!(
+        (line["errorInfo"].as_str(), line["result"].as_str()),
+        (Some("SSLMismatchedSNI"), Some("SSLMismatchedSNI"))
+    );
     // Over plain HTTP there is no SNI to differ from.
     assert_eq!(crate::harness::get(edge.http, "evil.test", "/").status, 404);
 }
@@ -60,7 +63,9 @@ fn versions_and_resumption() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let mut roots = rustls::RootCertStore::empty();
         use rustls::pki_types::pem::PemObject;
-        roots.add_parsable_certificates(rustls::pki_types::CertificateDer::pem_file_iter(edge.ca()).expect("a file").flatten());
+        roots.add_parsable_certificates(
+            rustls::pki_types::CertificateDer::pem_file_iter(edge.ca()).expect("a file").flatten(),
+        );
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
@@ -72,7 +77,11 @@ fn versions_and_resumption() {
         for _ in 0..4 {
             use std::io::{Read, Write};
             let tcp = std::net::TcpStream::connect(edge.https).expect("a connection");
-            let connection = rustls::ClientConnection::new(config.clone(), ServerName::try_from("a.test").expect("a name")).expect("a connection");
+            let connection = rustls::ClientConnection::new(
+                config.clone(),
+                ServerName::try_from("a.test").expect("a name"),
+            )
+            .expect("a connection");
             let mut tls = rustls::StreamOwned::new(connection, tcp);
             tls.write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").expect("a request");
             let mut text = String::new();
@@ -114,12 +123,17 @@ fn certificates_are_exchanged() {
         std::fs::write(&key, secret).expect("a file");
     };
     write(made(1));
-    let text = table(origin.port()).replace("self_signed = true", &format!("cert_file = {:?}\nkey_file = {:?}", cert.display().to_string(), key.display().to_string()));
+    let text = table(origin.port()).replace(
+        "self_signed = true",
+        &format!("cert_file = {:?}\nkey_file = {:?}", cert.display().to_string(), key.display().to_string()),
+    );
     let edge = TestEdge::start(&text);
     let open = || {
         let config = Arc::new(tls_config(&cert, &[b"http/1.1"]).as_ref().clone());
         let tcp = std::net::TcpStream::connect(edge.https).expect("a connection");
-        let connection = rustls::ClientConnection::new(config, ServerName::try_from("a.test").expect("a name")).expect("a connection");
+        let connection =
+            rustls::ClientConnection::new(config, ServerName::try_from("a.test").expect("a name"))
+                .expect("a connection");
         let mut tls = rustls::StreamOwned::new(connection, tcp);
         use std::io::{Read, Write};
         tls.write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").expect("a request");
@@ -141,7 +155,10 @@ fn certificates_are_exchanged() {
     std::fs::write(&key, "no key at all").expect("a file");
     edge.control.reload_certificates();
     let told = events.try_recv().expect("an event");
-    assert!(matches!(&*told, tidegate::control::event::Event::CertificatesRefused { message } if message.contains("k.pem")), "{told:?}");
+    assert!(
+        matches!(&*told, tidegate::control::event::Event::CertificatesRefused { message } if message.contains("k.pem")),
+        "{told:?}"
+    );
     assert_eq!(open().1, second);
 }
 
@@ -152,12 +169,16 @@ fn origins_over_tls() {
     let key = rcgen::KeyPair::generate().expect("a key");
     let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
     let cert = params.self_signed(&key).expect("a certificate");
-    let server = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-        .expect("a pair");
+    let server =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![cert.der().clone()],
+                rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )
+            .expect("a pair");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     std::thread::spawn(move || {
@@ -166,7 +187,10 @@ fn origins_over_tls() {
         for tcp in listener.incoming().map_while(Result::ok) {
             let server = server.clone();
             std::thread::spawn(move || {
-                let mut tls = rustls::StreamOwned::new(rustls::ServerConnection::new(server).expect("a connection"), tcp);
+                let mut tls = rustls::StreamOwned::new(
+                    rustls::ServerConnection::new(server).expect("a connection"),
+                    tcp,
+                );
                 let mut bytes = [0; 4096];
                 while let Ok(1..) = tls.read(&mut bytes) {
                     let _ = tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecure");
@@ -190,8 +214,18 @@ fn origins_over_tls() {
         ("[compat]\nerror_codes = \"legacy\"\n", "", 503, "SSLInvalidRootCA"),
         ("", ca_line.as_str(), 200, "NoError"),
         (roots.as_str(), "", 200, "NoError"),
-        ("", &format!("{ca_line}\ncertificate_subjects = [\"other.test\"]"), 502, "CertificateNameCheckFailed"),
-        ("", &format!("{ca_line}\ncertificate_name_check = false\ncertificate_subjects = [\"other.test\"]"), 200, "NoError"),
+        (
+            "",
+            &format!("{ca_line}\ncertificate_subjects = [\"other.test\"]"),
+            502,
+            "CertificateNameCheckFailed",
+        ),
+        (
+            "",
+            &format!("{ca_line}\ncertificate_name_check = false\ncertificate_subjects = [\"other.test\"]"),
+            200,
+            "NoError",
+        ),
         ("[tls]\ninsecure_origins = true\n", "", 200, "NoError"),
     ] {
         let edge = TestEdge::start(&text(settings, keys));
@@ -199,7 +233,10 @@ fn origins_over_tls() {
         let line = edge.line(answer.reference());
         assert_eq!((answer.status, line["errorInfo"].as_str()), (status, Some(word)), "{settings} {keys}");
         if status == 200 {
-            assert_eq!((line["originCryptProtocol"].as_str(), answer.text().as_str()), (Some("TLS 1.3"), "secure"));
+            assert_eq!(
+                (line["originCryptProtocol"].as_str(), answer.text().as_str()),
+                (Some("TLS 1.3"), "secure")
+            );
         }
     }
 }

@@ -24,7 +24,10 @@ fn bytes_are_relayed_untouched() {
     assert_eq!(answer.header("upgrade"), Some("websocket"));
     assert_eq!(answer.header("sec-websocket-accept"), Some("x"));
     let got = origin.last();
-    assert_eq!((got.header("upgrade"), got.header("connection"), got.header("sec-websocket-key")), (Some("websocket"), Some("Upgrade"), Some("x")));
+    assert_eq!(
+        (got.header("upgrade"), got.header("connection"), got.header("sec-websocket-key")),
+        (Some("websocket"), Some("Upgrade"), Some("x"))
+    );
     let frame: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     for piece in frame.chunks(10_000) {
         client.send(piece);
@@ -33,7 +36,10 @@ fn bytes_are_relayed_untouched() {
     assert_eq!(edge.metric("tidegate_websockets "), 1.0);
     drop(client);
     let line = edge.line(answer.reference());
-    assert_eq!((line["requestProtocol"].as_str(), line["httpStatusCode"].as_str()), (Some("WS"), Some("101")));
+    assert_eq!(
+        (line["requestProtocol"].as_str(), line["httpStatusCode"].as_str()),
+        (Some("WS"), Some("101"))
+    );
     let bytes = |key: &str| line[key].as_str().and_then(|v| v.parse::<u64>().ok()).unwrap_or(0);
     assert!(bytes("requestBytes") >= 100_000 && bytes("responseBytes") >= 100_000, "{line}");
     eventually("the count falls", || edge.metric("tidegate_websockets ") == 0.0);

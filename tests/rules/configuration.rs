@@ -17,7 +17,8 @@ fn with(extra: &str) -> String {
 /// FD-A1: enumerated values compare without case.
 #[test]
 fn words_compare_without_case() {
-    let text = with("[compat]\nerror_codes = \"LEGACY\"\n") + "forwarding_protocol = \"Https_ONLY\"\nprotocols = [\"HTTPS\"]\n";
+    let text = with("[compat]\nerror_codes = \"LEGACY\"\n")
+        + "forwarding_protocol = \"Https_ONLY\"\nprotocols = [\"HTTPS\"]\n";
     let table = table(&text);
     assert_eq!(table.routes[0].forwarding, Forwarding::HttpsOnly);
     assert!(table.routes[0].https && !table.routes[0].http);
@@ -33,7 +34,8 @@ fn reachability_is_not_checked() {
 /// FD-A6: letters, digits and hyphens, alphanumeric at both ends, at most 90; endpoints at most 46.
 #[test]
 fn names() {
-    let route = |name: &str| format!("{ONE}[routes.\"{name}\"]\ndomains = [\"a.test\"]\norigin_group = \"g\"\n");
+    let route =
+        |name: &str| format!("{ONE}[routes.\"{name}\"]\ndomains = [\"a.test\"]\norigin_group = \"g\"\n");
     for good in ["r", "r-1", "R9", &"x".repeat(90)] {
         assert_eq!(table(&route(good)).routes[0].name.as_str(), good);
     }
@@ -119,7 +121,8 @@ fn validation_states() {
 fn sample_settings() {
     let text = |lb: &str| format!("[origin_groups.g]\nload_balancing = {{ {lb} }}\n{ONE}");
     let lb = table(&text("")).groups[0].load_balancing;
-    let numbers = (lb.sample_size.get(), lb.successful_samples_required.get(), lb.additional_latency_ms.get());
+    let numbers =
+        (lb.sample_size.get(), lb.successful_samples_required.get(), lb.additional_latency_ms.get());
     assert_eq!(numbers, (4, 3, 0));
     let many = "sample_size = 2, successful_samples_required = 3";
     assert_eq!(only(&text(many)), ("sample-order", Some("FD-A17")));
@@ -180,10 +183,11 @@ fn redirect_needs_both_protocols() {
 #[test]
 fn conflicts_are_refused() {
     let text = |protocols: &str, pattern: &str| {
-        with("") + &format!(
-            "patterns = [\"/a\"]\n[routes.s]\ndomains = [\"A.test\"]\npatterns = [\"{pattern}\"]\n\
+        with("")
+            + &format!(
+                "patterns = [\"/a\"]\n[routes.s]\ndomains = [\"A.test\"]\npatterns = [\"{pattern}\"]\n\
              protocols = [{protocols}]\norigin_group = \"g\"\n"
-        )
+            )
     };
     assert_eq!(codes(&text("\"http\", \"https\"", "/A")), ["duplicate-pattern"]);
     assert_eq!(refused(&text("\"http\"", "/a")).0[0].rule, Some("FD-A27"));
@@ -194,8 +198,18 @@ fn conflicts_are_refused() {
 #[test]
 fn pattern_forms() {
     for (pattern, good) in [
-        ("/", true), ("/*", true), ("/a", true), ("/a/", true), ("/a/*", true),
-        ("a", false), ("*", false), ("/a*", false), ("/*/a", false), ("/a/*.png", false), ("/a/**", false), ("/a?b", false),
+        ("/", true),
+        ("/*", true),
+        ("/a", true),
+        ("/a/", true),
+        ("/a/*", true),
+        ("a", false),
+        ("*", false),
+        ("/a*", false),
+        ("/*/a", false),
+        ("/a/*.png", false),
+        ("/a/**", false),
+        ("/a?b", false),
     ] {
         let text = with("") + &format!("patterns = [\"{pattern}\"]\n");
         match config::read("t", &text) {
@@ -215,7 +229,10 @@ fn composite_limit() {
         format!(
             "{ONE}[routes.one]\ndomains = [{}]\npatterns = [{}]\nprotocols = [\"https\"]\norigin_group = \"g\"\n\
              [routes.two]\ndomains = [{}]\npatterns = [{}]\norigin_group = \"g\"\n",
-            list("a", https, ".test"), list("/p", paths, ""), list("b", 20, ".test"), list("/q", 20, "")
+            list("a", https, ".test"),
+            list("/p", paths, ""),
+            list("b", 20, ".test"),
+            list("/q", 20, "")
         )
     };
     assert_eq!(config::composite_routes(&table(&text(40, 50))), 2_800);
@@ -226,8 +243,12 @@ fn composite_limit() {
 /// FD-C10: 5 to 255, 30 without a word about it, and the named setting for another default.
 #[test]
 fn probe_interval() {
-    let text = |settings: &str, keys: &str| format!("{settings}\n[origin_groups.g]\nhealth_probe = {{ {keys} }}\n{ONE}");
-    let interval = |settings: &str, keys: &str| table(&text(settings, keys)).groups[0].probe.clone().expect("a probe").interval.get();
+    let text = |settings: &str, keys: &str| {
+        format!("{settings}\n[origin_groups.g]\nhealth_probe = {{ {keys} }}\n{ONE}")
+    };
+    let interval = |settings: &str, keys: &str| {
+        table(&text(settings, keys)).groups[0].probe.clone().expect("a probe").interval.get()
+    };
     assert_eq!(interval("", ""), 30);
     assert_eq!(interval("[probe]\ndefault_interval_s = 100", ""), 100);
     assert_eq!((interval("", "interval_s = 5"), interval("", "interval_s = 255")), (5, 255));
@@ -240,7 +261,10 @@ fn probe_interval() {
 #[test]
 fn probe_timeout_and_method() {
     let probe = |settings: &str, keys: &str| {
-        table(&format!("{settings}\n[origin_groups.g]\nhealth_probe = {{ {keys} }}\n{ONE}")).groups[0].probe.clone().expect("a probe")
+        table(&format!("{settings}\n[origin_groups.g]\nhealth_probe = {{ {keys} }}\n{ONE}")).groups[0]
+            .probe
+            .clone()
+            .expect("a probe")
     };
     assert_eq!(probe("", "interval_s = 5").timeout.as_secs(), 5);
     assert_eq!(probe("", "interval_s = 60").timeout.as_secs(), 10);
@@ -262,10 +286,9 @@ fn probes_off() {
 /// FD-D4, FD-D6, FD-D10: ranges of priority, latency sensitivity and weight.
 #[test]
 fn ranges_of_selection() {
-    for (key, good, bad, rule) in [
-        ("priority", [1, 5], [0, 6], "FD-D4"),
-        ("weight", [1, 1000], [0, 1001], "FD-D10"),
-    ] {
+    for (key, good, bad, rule) in
+        [("priority", [1, 5], [0, 6], "FD-D4"), ("weight", [1, 1000], [0, 1001], "FD-D10")]
+    {
         for value in good {
             assert_eq!(table(&format!("{ONE}{key} = {value}\n")).origins.len(), 1);
         }
@@ -273,7 +296,8 @@ fn ranges_of_selection() {
             assert_eq!(refused(&format!("{ONE}{key} = {value}\n")).0[0].rule, Some(rule), "{key} {value}");
         }
     }
-    let slack = |ms: i32| format!("[origin_groups.g]\nload_balancing = {{ additional_latency_ms = {ms} }}\n{ONE}");
+    let slack =
+        |ms: i32| format!("[origin_groups.g]\nload_balancing = {{ additional_latency_ms = {ms} }}\n{ONE}");
     assert_eq!(table(&slack(1000)).groups.len(), 1);
     assert_eq!(only(&slack(1001)), ("latency-range", Some("FD-D6")));
 }
@@ -288,15 +312,25 @@ fn tls_policies() {
     assert_eq!(only(&policy("tls_policy = \"tls10_2019\"")), ("tls-retired", Some("FD-H2")));
     let custom = "tls_policy = \"customized\"\nminimum_tls_version = ";
     for old in ["\"1.0\"", "\"1.1\""] {
-        let text = policy(&format!("{custom}{old}\ncipher_suites_tls13 = [\"TLS_AES_128_GCM_SHA256\"]\ncipher_suites_tls12 = [\"DHE_RSA_AES128_GCM_SHA256\"]"));
+        let text = policy(&format!(
+            "{custom}{old}\ncipher_suites_tls13 = [\"TLS_AES_128_GCM_SHA256\"]\ncipher_suites_tls12 = [\"DHE_RSA_AES128_GCM_SHA256\"]"
+        ));
         assert_eq!(only(&text), ("tls-retired", Some("FD-H2")));
     }
-    let text = policy(&format!("{custom}\"1.2\"\ncipher_suites_tls13 = [\"TLS_AES_128_GCM_SHA256\"]\ncipher_suites_tls12 = [\"DHE_RSA_AES256_GCM_SHA384\"]"));
+    let text = policy(&format!(
+        "{custom}\"1.2\"\ncipher_suites_tls13 = [\"TLS_AES_128_GCM_SHA256\"]\ncipher_suites_tls12 = [\"DHE_RSA_AES256_GCM_SHA384\"]"
+    ));
     assert!(matches!(&table(&text).domains[0].tls, TlsPolicy::Customized { minimum: MinimumTls::Tls12, .. }));
     assert_eq!(only(&policy(&format!("{custom}\"1.3\""))), ("tls-suites", Some("FD-H5")));
-    assert_eq!(only(&policy("cipher_suites_tls13 = [\"TLS_AES_128_GCM_SHA256\"]")), ("tls-policy", Some("FD-H5")));
+    assert_eq!(
+        only(&policy("cipher_suites_tls13 = [\"TLS_AES_128_GCM_SHA256\"]")),
+        ("tls-policy", Some("FD-H5"))
+    );
     // Another domain keeps its own.
-    assert_eq!(table(&(policy("tls_policy = \"tls12_2022\"") + "[domains.\"b.test\"]\n")).domains[1].tls, TlsPolicy::Tls12_2023);
+    assert_eq!(
+        table(&(policy("tls_policy = \"tls12_2022\"") + "[domains.\"b.test\"]\n")).domains[1].tls,
+        TlsPolicy::Tls12_2023
+    );
 }
 
 /// FD-H14, FD-H15, FD-H17: an exact certificate beats a wildcard one, which serves its subdomains all the same.
@@ -308,7 +342,8 @@ fn certificates_of_domains() {
          domains = [\"a.d.test\", \"b.d.test\", \"*.d.test\", \"x.b.d.test\"]\norigin_group = \"g\"\n"
     );
     let table = table(&text);
-    let certificate = |at: usize| table.domains[at].certificate.map(|id| table.certificate(id).name.to_string());
+    let certificate =
+        |at: usize| table.domains[at].certificate.map(|id| table.certificate(id).name.to_string());
     let names: Vec<_> = (0..4).map(certificate).collect();
     assert_eq!(names, [Some("exact".into()), Some("wild".into()), Some("wild".into()), None]);
 }
@@ -320,7 +355,9 @@ fn name_checks() {
     assert_eq!(check(""), NameCheck::OriginHost);
     assert_eq!(check("certificate_name_check = false"), NameCheck::Off);
     assert_eq!(check("certificate_name = \"incoming_host\""), NameCheck::IncomingHost);
-    assert!(matches!(check("certificate_subjects = [\"x.test\", \"y.test\"]"), NameCheck::Subjects(names) if names.len() == 2));
+    assert!(
+        matches!(check("certificate_subjects = [\"x.test\", \"y.test\"]"), NameCheck::Subjects(names) if names.len() == 2)
+    );
     let three = format!("{ONE}certificate_subjects = [\"x.test\", \"y.test\", \"z.test\"]\n");
     assert_eq!(only(&three), ("certificate-subjects", Some("FD-H24")));
 }
@@ -331,19 +368,53 @@ fn limits_of_a_table() {
     let defaults = table(ONE).settings.limits;
     assert_eq!((defaults.endpoints, defaults.domains, defaults.origin_groups), (25, 500, 200));
     assert_eq!((defaults.origins_per_group, defaults.origins, defaults.routes), (50, 200, 200));
-    assert_eq!((defaults.patterns_per_route, defaults.composite_routes, defaults.websockets), (50, 5_000, 3_000));
+    assert_eq!(
+        (defaults.patterns_per_route, defaults.composite_routes, defaults.websockets),
+        (50, 5_000, 3_000)
+    );
     let groups = |n: usize| (0..n).map(|i| format!("[origin_groups.g{i}]\n")).collect::<String>();
     for (limit, text) in [
         ("origin_groups", groups(201)),
         ("endpoints", (0..26).map(|i| format!("[endpoints.e{i}]\n")).collect()),
         ("domains", (0..501).map(|i| format!("[domains.\"d{i}.test\"]\n")).collect()),
-        ("certificates", (0..501).map(|i| format!("[certificates.c{i}]\ndomains = [\"d{i}.test\"]\nself_signed = true\n")).collect()),
-        ("routes", format!("{ONE}{}", (0..201).map(|i| format!("[routes.r{i}]\ndomains = [\"d{i}.test\"]\norigin_group = \"g\"\n")).collect::<String>())),
-        ("patterns_per_route", with("") + &format!("patterns = [{}]\n", (0..51).map(|i| format!("\"/{i}\"")).collect::<Vec<_>>().join(","))),
-        ("origins_per_group", format!("[origin_groups.g]\nhealth_probe = {{}}\n{}", (0..51).map(|i| format!("[origin_groups.g.origins.o{i}]\nhost = \"o{i}.test\"\n")).collect::<String>())),
+        (
+            "certificates",
+            (0..501)
+                .map(|i| format!("[certificates.c{i}]\ndomains = [\"d{i}.test\"]\nself_signed = true\n"))
+                .collect(),
+        ),
+        (
+            "routes",
+            format!(
+                "{ONE}{}",
+                (0..201)
+                    .map(|i| format!("[routes.r{i}]\ndomains = [\"d{i}.test\"]\norigin_group = \"g\"\n"))
+                    .collect::<String>()
+            ),
+        ),
+        (
+            "patterns_per_route",
+            with("")
+                + &format!(
+                    "patterns = [{}]\n",
+                    (0..51).map(|i| format!("\"/{i}\"")).collect::<Vec<_>>().join(",")
+                ),
+        ),
+        (
+            "origins_per_group",
+            format!(
+                "[origin_groups.g]\nhealth_probe = {{}}\n{}",
+                (0..51)
+                    .map(|i| format!("[origin_groups.g.origins.o{i}]\nhost = \"o{i}.test\"\n"))
+                    .collect::<String>()
+            ),
+        ),
     ] {
         let diagnostics = refused(&text);
-        let named = diagnostics.0.iter().any(|d| d.rule == Some("FD-K1") && d.message.contains(&format!("limits.{limit}")));
+        let named = diagnostics
+            .0
+            .iter()
+            .any(|d| d.rule == Some("FD-K1") && d.message.contains(&format!("limits.{limit}")));
         assert!(named, "{limit}: {}", config::render::lines(&diagnostics));
     }
     assert!(config::read("t", &format!("[limits]\norigin_groups = 300\n{}", groups(201))).is_ok());
@@ -354,19 +425,29 @@ fn limits_of_a_table() {
 #[test]
 fn lint() {
     let warned = |text: &str| checked(text).warnings.0.iter().map(|d| d.code).collect::<Vec<_>>();
-    let group = |probe: &str, origins: &str| format!("[origin_groups.g]\nhealth_probe = {{ {probe} }}\n{origins}");
+    let group =
+        |probe: &str, origins: &str| format!("[origin_groups.g]\nhealth_probe = {{ {probe} }}\n{origins}");
     let route = |protocol: &str| {
-        format!("[certificates.c]\ndomains = [\"a.test\"]\nself_signed = true\n[routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"{protocol}\"\n")
+        format!(
+            "[certificates.c]\ndomains = [\"a.test\"]\nself_signed = true\n[routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"{protocol}\"\n"
+        )
     };
     assert_eq!(warned(&(group("interval_s = 30", ONE) + &route("http_only"))), [""; 0]);
     assert_eq!(warned(&(group("interval_s = 31", ONE) + &route("http_only"))), ["slow-failover"]);
     assert_eq!(warned(&(group("", ONE) + &route("https_only"))), ["probe-protocol"]);
     assert_eq!(warned(&group("", ONE)), ["unused-group"]);
     let weights = "[origin_groups.g.origins.p]\nhost = \"p.test\"\nweight = 51\n";
-    assert_eq!(warned(&(group("", &format!("{ONE}{weights}")) + &route("http_only"))), ["weights-without-effect"]);
+    assert_eq!(
+        warned(&(group("", &format!("{ONE}{weights}")) + &route("http_only"))),
+        ["weights-without-effect"]
+    );
     let address = ONE.replace("o.test", "127.0.0.1");
-    assert_eq!(warned(&(group("protocol = \"https\"", &address) + &route("https_only"))), ["address-name-check"]);
-    let plain = "[routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"http_only\"\n";
+    assert_eq!(
+        warned(&(group("protocol = \"https\"", &address) + &route("https_only"))),
+        ["address-name-check"]
+    );
+    let plain =
+        "[routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"http_only\"\n";
     assert_eq!(warned(&(group("", ONE) + plain)), ["no-certificate"]);
 }
 
@@ -383,9 +464,16 @@ fn named_settings() {
     let settings = table(text).settings;
     let standard = tidegate::model::settings::Settings::default();
     let (new, old) = (format!("{settings:#?}"), format!("{standard:#?}"));
-    let same: Vec<&str> = new.lines().zip(old.lines()).filter(|(a, b)| a == b).map(|(a, _)| a.trim()).collect();
+    let same: Vec<&str> =
+        new.lines().zip(old.lines()).filter(|(a, b)| a == b).map(|(a, _)| a.trim()).collect();
     // What is left is what these sections do not set.
-    assert!(!same.iter().any(|l| l.starts_with("probe_") || l.starts_with("client_") || l.starts_with("connect_") || l.starts_with("attempts")), "{same:?}");
+    assert!(
+        !same.iter().any(|l| l.starts_with("probe_")
+            || l.starts_with("client_")
+            || l.starts_with("connect_")
+            || l.starts_with("attempts")),
+        "{same:?}"
+    );
     assert_eq!(settings.no_route_status, Some(400));
     assert!(settings.retry_non_idempotent && settings.forward_affinity_cookies && settings.insecure_origins);
 }
@@ -403,11 +491,15 @@ fn the_root_table_is_clean() {
 fn diffs_name_changes() {
     let old = table(include_str!("../../routes.toml"));
     assert_eq!(diff(&old, &old), []);
-    let text = include_str!("../../routes.toml").replace("host      = \"127.2.0.1\"\nhttp_port = 9001\npriority  = 2", "host      = \"127.2.0.1\"\nhttp_port = 9001\npriority  = 3");
+    let text = include_str!("../../routes.toml").replace(
+        "host      = \"127.2.0.1\"\nhttp_port = 9001\npriority  = 2",
+        "host      = \"127.2.0.1\"\nhttp_port = 9001\npriority  = 3",
+    );
     let changes = diff(&old, &table(&text));
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert_eq!(changes[0].what, "origin_groups.bot.origins.bot-northeurope.priority");
     assert_eq!((changes[0].from.as_deref(), changes[0].to.as_deref()), (Some("2"), Some("3")));
-    let without: String = include_str!("../../routes.toml").split("[routes.qna]").next().unwrap_or("").to_owned();
+    let without: String =
+        include_str!("../../routes.toml").split("[routes.qna]").next().unwrap_or("").to_owned();
     assert!(diff(&old, &table(&without)).iter().any(|c| c.what == "routes.qna" && c.from.is_none()));
 }

@@ -51,7 +51,10 @@ fn the_table_of_n5() {
 /// An origin that dies and heals at stated seconds, probed by a monitor whose phase is chance.
 fn play(seed: u64, n: u8, x: u8, interval: u8, dies: u64, heals: u64) -> (f64, f64) {
     let text = group("", &[("a", ""), ("b", "")])
-        .replace("additional_latency_ms = 1000", &format!("sample_size = {n}, successful_samples_required = {x}"))
+        .replace(
+            "additional_latency_ms = 1000",
+            &format!("sample_size = {n}, successful_samples_required = {x}"),
+        )
         .replace("path = \"/health\"", &format!("path = \"/health\", interval_s = {interval}"));
     let mut monitor = Monitor::new(seed);
     monitor.adopt(&table(&text), Moment::ZERO);
@@ -60,7 +63,9 @@ fn play(seed: u64, n: u8, x: u8, interval: u8, dies: u64, heals: u64) -> (f64, f
         let now = monitor.next_due().expect("a schedule");
         assert!(now < Moment::from_secs(heals + 100 * u64::from(interval)), "it never came back");
         while let Some(order) = monitor.poll_probe(now) {
-            let dead = order.target.host.as_str() == "127.9.0.1" && now >= Moment::from_secs(dies) && now < Moment::from_secs(heals);
+            let dead = order.target.host.as_str() == "127.9.0.1"
+                && now >= Moment::from_secs(dies)
+                && now < Moment::from_secs(heals);
             let outcome = if dead { Err(ProbeFailure::Refused) } else { Ok(Duration::from_millis(1)) };
             monitor.handle_result(ProbeResult { target: order.target, outcome, address: None }, now);
         }

@@ -30,7 +30,9 @@ fn window(letters: &str) -> Window {
 /// FD-C17 and its examples: at least x successes among the last n.
 #[test]
 fn windows() {
-    for (letters, healthy) in [("SSSS", true), ("SSSF", true), ("SSFF", false), ("FFSS", false), ("FSSS", true), ("FFFFSSSF", true)] {
+    for (letters, healthy) in
+        [("SSSS", true), ("SSSF", true), ("SSFF", false), ("FFSS", false), ("FSSS", true), ("FFFFSSSF", true)]
+    {
         assert_eq!(window(letters).healthy(settings(4, 3), true), healthy, "{letters}");
     }
     // Trace 4: every second probe fails.
@@ -101,7 +103,8 @@ impl World {
 
     fn answer(&mut self, order: &ProbeOrder, ok: bool) {
         let outcome = if ok { Ok(Duration::from_millis(5)) } else { Err(REFUSED) };
-        self.monitor.handle_result(ProbeResult { target: order.target.clone(), outcome, address: None }, self.now);
+        self.monitor
+            .handle_result(ProbeResult { target: order.target.clone(), outcome, address: None }, self.now);
     }
 
     /// Seconds go by; every probe of `dead` hosts fails.
@@ -125,7 +128,8 @@ impl World {
 }
 
 fn two(interval: u8) -> String {
-    group("", &[("a", ""), ("b", "")]).replace("path = \"/health\"", &format!("path = \"/health\", interval_s = {interval}"))
+    group("", &[("a", ""), ("b", "")])
+        .replace("path = \"/health\"", &format!("path = \"/health\", interval_s = {interval}"))
 }
 
 /// FD-C1: every edge probes on its own and keeps its own results. FD-D8: so its latencies are its own.
@@ -153,7 +157,8 @@ fn targets() {
         .replace("path = \"/health\"", "path = \"/Health?x=Y\", protocol = \"https\"");
     let mut world = World::new(&table(&text));
     world.now = Moment::from_secs(1);
-    let targets: Vec<_> = world.due().into_iter().map(|o| (o.target.port, o.target.path, o.target.host_header)).collect();
+    let targets: Vec<_> =
+        world.due().into_iter().map(|o| (o.target.port, o.target.path, o.target.host_header)).collect();
     assert!(targets.contains(&(444, "/Health?x=Y".to_owned(), "h.test".to_owned())), "{targets:?}");
     assert!(targets.contains(&(443, "/Health?x=Y".to_owned(), "127.9.0.2".to_owned())), "{targets:?}");
 }
@@ -170,7 +175,8 @@ fn one_protocol_is_probed() {
 /// FD-C11: one endpoint in two groups has one stream, at the smaller interval, and its results feed both.
 #[test]
 fn shared_streams() {
-    let text = group("", &[("a", ""), ("x", "")]).replace("path = \"/health\"", "path = \"/health\", interval_s = 60")
+    let text = group("", &[("a", ""), ("x", "")])
+        .replace("path = \"/health\"", "path = \"/health\", interval_s = 60")
         + "[origin_groups.h]\nhealth_probe = { path = \"/health\", interval_s = 10 }\n\
            [origin_groups.h.origins.a2]\nhost = \"127.9.0.1\"\n[origin_groups.h.origins.y]\nhost = \"127.9.0.9\"\n";
     let mut world = World::new(&table(&text));
@@ -210,7 +216,9 @@ fn history_across_changes() {
     let mut world = World::new(&table(&old));
     world.run(60, &["127.9.0.1"]);
     assert_eq!(world.up(), [false, true]);
-    world.monitor.adopt(&table(&old.replace("weight", "weight").replace("[routes.r]", "[routes.other]")), world.now);
+    world
+        .monitor
+        .adopt(&table(&old.replace("weight", "weight").replace("[routes.r]", "[routes.other]")), world.now);
     assert_eq!(world.up(), [false, true]);
     assert_eq!(world.monitor.report(world.now)[0].window, "FFFF");
     world.monitor.adopt(&table(&old.replace("/health", "/other")), world.now);
@@ -223,13 +231,17 @@ fn history_across_changes() {
 #[test]
 fn all_unhealthy() {
     let text = |settings: &str| {
-        group(settings, &[("a", "weight = 3"), ("b", "weight = 1"), ("c", "priority = 2")]).replace("additional_latency_ms = 1000", "additional_latency_ms = 0")
+        group(settings, &[("a", "weight = 3"), ("b", "weight = 1"), ("c", "priority = 2")])
+            .replace("additional_latency_ms = 1000", "additional_latency_ms = 0")
     };
     let down = with_health(snapshot(table(&text(""))), "a 1, b 99, a down, b down, c down");
     assert_eq!(counts(&down, 40), [30, 10, 0]);
     let pick = pick(&down, &mut Told::default(), &Tried::default()).expect("somebody");
     assert_eq!(pick.reason, Reason::AllUnhealthy);
-    let round = with_health(snapshot(table(&text("[health]\nall_unhealthy = \"round_robin_all\""))), "a down, b down, c down");
+    let round = with_health(
+        snapshot(table(&text("[health]\nall_unhealthy = \"round_robin_all\""))),
+        "a down, b down, c down",
+    );
     assert_eq!(counts(&round, 30), [10, 10, 10]);
     assert_eq!(counts(&with_health(down, "c up"), 10), [0, 0, 10]);
 }
@@ -251,7 +263,11 @@ fn without_probes_and_alone() {
 /// FD-C27, FD-M7: a group that no route uses is probed, unless the named setting says otherwise.
 #[test]
 fn unattached_groups() {
-    let lone = |settings: &str| format!("{settings}[origin_groups.g]\nhealth_probe = {{ interval_s = 5 }}\n[origin_groups.g.origins.a]\nhost = \"127.9.0.1\"\n");
+    let lone = |settings: &str| {
+        format!(
+            "{settings}[origin_groups.g]\nhealth_probe = {{ interval_s = 5 }}\n[origin_groups.g.origins.a]\nhost = \"127.9.0.1\"\n"
+        )
+    };
     assert_eq!(World::new(&table(&lone(""))).run(50, &[]), 10);
     assert_eq!(World::new(&table(&lone("[probe]\nunattached_groups = \"skip\"\n"))).run(50, &[]), 0);
 }

@@ -1,11 +1,11 @@
 //! The laws of the design over random tables, healths and requests.
 
 use proptest::prelude::*;
+use tidegate::config;
 use tidegate::decide::explain::{Question, explain};
 use tidegate::decide::pick::{Tried, pick_origin};
 use tidegate::decide::ports::{Silent, Why};
 use tidegate::decide::trail::{Step, Trail};
-use tidegate::config;
 use tidegate::model::group::GroupId;
 use tidegate::model::snapshot::Snapshot;
 
@@ -26,10 +26,14 @@ fn one() -> impl Strategy<Value = One> {
 }
 
 fn world(origins: &[One], slack: u16) -> Snapshot {
-    let keys: Vec<String> = origins.iter().map(|o| format!("priority = {}\nweight = {}\nenabled = {}", o.priority, o.weight, o.enabled)).collect();
+    let keys: Vec<String> = origins
+        .iter()
+        .map(|o| format!("priority = {}\nweight = {}\nenabled = {}", o.priority, o.weight, o.enabled))
+        .collect();
     let names: Vec<String> = (0..origins.len()).map(|i| format!("o{i}")).collect();
     let list: Vec<(&str, &str)> = names.iter().zip(&keys).map(|(n, k)| (n.as_str(), k.as_str())).collect();
-    let text = group("", &list).replace("additional_latency_ms = 1000", &format!("additional_latency_ms = {slack}"));
+    let text =
+        group("", &list).replace("additional_latency_ms = 1000", &format!("additional_latency_ms = {slack}"));
     let mut facts = Vec::new();
     for (name, o) in names.iter().zip(origins) {
         facts.push(format!("{name} {}", if o.up { "up" } else { "down" }));

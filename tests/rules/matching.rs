@@ -21,14 +21,32 @@ fn routes(list: &[(&str, &str)]) -> String {
 /// pattern, else the longest prefix. FD-B12: `P/*` takes `P/` and not `P`. FD-B13: letters' case is ignored.
 #[test]
 fn the_most_specific_path_wins() {
-    let patterns = [("R1", "/"), ("R2", "/*"), ("R3", "/shop"), ("R4", "/shop/"), ("R5", "/shop/*"), ("R6", "/shop/cart"), ("R7", "/help/")];
+    let patterns = [
+        ("R1", "/"),
+        ("R2", "/*"),
+        ("R3", "/shop"),
+        ("R4", "/shop/"),
+        ("R5", "/shop/*"),
+        ("R6", "/shop/cart"),
+        ("R7", "/help/"),
+    ];
     let list: Vec<(&str, String)> =
         patterns.iter().map(|(n, p)| (*n, format!("domains = [\"a.test\"]\npatterns = [\"{p}\"]"))).collect();
     let list: Vec<(&str, &str)> = list.iter().map(|(n, k)| (*n, k.as_str())).collect();
     let table = table(&routes(&list));
     for (path, want) in [
-        ("/", "R1"), ("/sho", "R2"), ("/shop", "R3"), ("/SHOP", "R3"), ("/shopping", "R2"), ("/shop/", "R4"),
-        ("/shop/c", "R5"), ("/shop/cart", "R6"), ("/shop/cart/9", "R5"), ("/help", "R2"), ("/help/", "R7"), ("/help/x", "R2"),
+        ("/", "R1"),
+        ("/sho", "R2"),
+        ("/shop", "R3"),
+        ("/SHOP", "R3"),
+        ("/shopping", "R2"),
+        ("/shop/", "R4"),
+        ("/shop/c", "R5"),
+        ("/shop/cart", "R6"),
+        ("/shop/cart/9", "R5"),
+        ("/help", "R2"),
+        ("/help/", "R7"),
+        ("/help/x", "R2"),
     ] {
         assert_eq!(route(&table, Scheme::Https, "a.test", path).as_deref(), Some(want), "{path}");
     }
@@ -108,8 +126,13 @@ fn redirect_and_forwarding() {
     };
     use Scheme::{Http, Https};
     for (client, host, want) in [
-        (Https, "r.test", Https), (Http, "p.test", Http), (Https, "p.test", Http), (Http, "s.test", Https),
-        (Https, "s.test", Https), (Http, "m.test", Http), (Https, "m.test", Https),
+        (Https, "r.test", Https),
+        (Http, "p.test", Http),
+        (Https, "p.test", Http),
+        (Http, "s.test", Https),
+        (Https, "s.test", Https),
+        (Http, "m.test", Http),
+        (Https, "m.test", Https),
     ] {
         assert_eq!(scheme(client, host), Some(want), "{client:?} {host}");
     }

@@ -38,12 +38,26 @@ fn the_examples_of_d7() {
     ] {
         assert_eq!(counts(&with_health(seven(), state), 100), want, "{state}");
     }
-    for (cookie, state, want, kept) in [("b", "", "b", true), ("b", "b 31", "a", false), ("c", "", "a", false), ("a", "a down", "b", false)] {
+    for (cookie, state, want, kept) in
+        [("b", "", "b", true), ("b", "b 31", "a", false), ("c", "", "a", false), ("a", "a down", "b", false)]
+    {
         let snapshot = with_health(seven(), state);
         let value = snapshot.table.origin(origin(&snapshot, cookie)).affinity_value.clone();
         let mut dice = Told::default();
-        let pick = pick_origin(&snapshot, GroupId(0), [Some(&value), None], &Tried::default(), &mut dice, &mut Silent).expect("an origin");
-        assert_eq!((name(&snapshot, pick.origin).as_str(), pick.session_kept), (want, kept), "cookie {cookie}, {state}");
+        let pick = pick_origin(
+            &snapshot,
+            GroupId(0),
+            [Some(&value), None],
+            &Tried::default(),
+            &mut dice,
+            &mut Silent,
+        )
+        .expect("an origin");
+        assert_eq!(
+            (name(&snapshot, pick.origin).as_str(), pick.session_kept),
+            (want, kept),
+            "cookie {cookie}, {state}"
+        );
     }
 }
 
@@ -61,7 +75,8 @@ fn tiers() {
 #[test]
 fn the_latency_window() {
     let text = |slack: u32| {
-        group("", &[("a", ""), ("b", ""), ("c", "")]).replace("additional_latency_ms = 1000", &format!("additional_latency_ms = {slack}"))
+        group("", &[("a", ""), ("b", ""), ("c", "")])
+            .replace("additional_latency_ms = 1000", &format!("additional_latency_ms = {slack}"))
     };
     for (slack, latencies, want) in [
         (30, "a 20, b 40, c 50", [20, 20, 20]),
@@ -69,7 +84,11 @@ fn the_latency_window() {
         (0, "a 20, b 20, c 21", [30, 30, 0]),
         (0, "a 20, b 21", [30, 0, 30]),
     ] {
-        assert_eq!(counts(&with_health(snapshot(table(&text(slack))), latencies), 60), want, "{slack}: {latencies}");
+        assert_eq!(
+            counts(&with_health(snapshot(table(&text(slack))), latencies), 60),
+            want,
+            "{slack}: {latencies}"
+        );
     }
 }
 
@@ -77,31 +96,49 @@ fn the_latency_window() {
 /// FD-D13, FD-M31: also at a low rate nothing is skewed.
 #[test]
 fn weights() {
-    let pair = |a: u32, b: u32| snapshot(table(&group("", &[("a", &format!("weight = {a}")), ("b", &format!("weight = {b}"))])));
+    let pair = |a: u32, b: u32| {
+        snapshot(table(&group("", &[("a", &format!("weight = {a}")), ("b", &format!("weight = {b}"))])))
+    };
     assert_eq!(counts(&pair(3, 7), 10), [3, 7]);
     assert_eq!(counts(&pair(700, 300), 10), [7, 3]);
     assert_eq!(counts(&pair(1, 1), 2), [1, 1]);
     assert_eq!(counts(&pair(1000, 1), 1001), [1000, 1]);
     // A dead origin's share goes to the others in the ratio of their weights.
-    let three = snapshot(table(&group("", &[("a", "weight = 800"), ("b", "weight = 150"), ("c", "weight = 50")])));
+    let three =
+        snapshot(table(&group("", &[("a", "weight = 800"), ("b", "weight = 150"), ("c", "weight = 50")])));
     assert_eq!(counts(&with_health(three, "a down"), 40), [0, 30, 10]);
 }
 
 /// FD-D11: the rotation is exact from any turn on, and smooth: nobody gets a run while another waits for its share.
 #[test]
 fn rotations_are_exact_and_smooth() {
-    for weights in [vec![3_u32, 7], vec![700, 300], vec![5, 1, 1], vec![1, 1, 1, 1], vec![50, 50, 100], vec![13, 29, 7, 4]] {
-        let gcd = weights.iter().copied().fold(0, |a: u32, b| { let (mut x, mut y) = (a, b); while y != 0 { (x, y) = (y, x % y); } x });
+    for weights in [
+        vec![3_u32, 7],
+        vec![700, 300],
+        vec![5, 1, 1],
+        vec![1, 1, 1, 1],
+        vec![50, 50, 100],
+        vec![13, 29, 7, 4],
+    ] {
+        let gcd = weights.iter().copied().fold(0, |a: u32, b| {
+            let (mut x, mut y) = (a, b);
+            while y != 0 {
+                (x, y) = (y, x % y);
+            }
+            x
+        });
         let places: u64 = weights.iter().map(|w| u64::from(w / gcd)).sum();
         for start in [0_u64, 1, 17, u64::MAX / 3] {
             let mut got = vec![0_u64; weights.len()];
-            (start..start + places).for_each(|turn| got[whose(weights.iter().copied(), turn).expect("somebody")] += 1);
+            (start..start + places)
+                .for_each(|turn| got[whose(weights.iter().copied(), turn).expect("somebody")] += 1);
             let want: Vec<u64> = weights.iter().map(|w| u64::from(w / gcd)).collect();
             assert_eq!(got, want, "{weights:?} from {start}");
         }
     }
     let run = |weights: &[u32]| {
-        let turns: Vec<usize> = (0..1000).map(|t| whose(weights.iter().copied(), t).expect("somebody")).collect();
+        let turns: Vec<usize> =
+            (0..1000).map(|t| whose(weights.iter().copied(), t).expect("somebody")).collect();
         turns.chunk_by(|a, b| a == b).map(<[usize]>::len).max()
     };
     assert_eq!(run(&[50, 50]), Some(1));
@@ -114,9 +151,17 @@ fn rotations_are_exact_and_smooth() {
 /// first does not fit.
 #[test]
 fn affinity_values() {
-    let values = |settings: &str| table(&group(settings, &[("a", ""), ("b", "")])).origins.iter().map(|o| o.affinity_value.clone()).collect::<Vec<_>>();
+    let values = |settings: &str| {
+        table(&group(settings, &[("a", ""), ("b", "")]))
+            .origins
+            .iter()
+            .map(|o| o.affinity_value.clone())
+            .collect::<Vec<_>>()
+    };
     let plain = values("");
-    assert!(plain.iter().all(|v| v.len() == 68 && v.starts_with("0003") && v.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())));
+    assert!(plain.iter().all(|v| v.len() == 68
+        && v.starts_with("0003")
+        && v.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())));
     assert_ne!(plain[0], plain[1]);
     assert_eq!(plain, values(""));
     assert_ne!(plain, values("[affinity]\nkey = \"other\""));
@@ -130,7 +175,9 @@ fn affinity_values() {
         ([Some(b.as_str()), Some("nonsense")], "b", true),
         ([Some(""), None], "a", false),
     ] {
-        let pick = pick_origin(&snapshot, GroupId(0), cookies, &Tried::default(), &mut Told::default(), &mut Silent).expect("an origin");
+        let pick =
+            pick_origin(&snapshot, GroupId(0), cookies, &Tried::default(), &mut Told::default(), &mut Silent)
+                .expect("an origin");
         assert_eq!((name(&snapshot, pick.origin).as_str(), pick.session_kept), (want, kept), "{cookies:?}");
     }
 }
@@ -222,10 +269,15 @@ fn dials() {
 fn the_trail_says_why() {
     let snapshot = with_health(seven(), "b 31");
     let mut trail = Trail::default();
-    let pick = pick_origin(&snapshot, GroupId(0), [None, None], &Tried::default(), &mut Told::default(), &mut trail).expect("an origin");
+    let pick =
+        pick_origin(&snapshot, GroupId(0), [None, None], &Tried::default(), &mut Told::default(), &mut trail)
+            .expect("an origin");
     assert_eq!(pick.reason, Reason::OnlyOneLeft);
     assert_eq!(trail.why(origin(&snapshot, "c")), Some(Why::LowerTier { priority: 2, best: 1 }));
-    assert_eq!(trail.why(origin(&snapshot, "b")), Some(Why::TooSlow { latency_ms: 31, fastest_ms: 10, slack_ms: 20 }));
+    assert_eq!(
+        trail.why(origin(&snapshot, "b")),
+        Some(Why::TooSlow { latency_ms: 31, fastest_ms: 10, slack_ms: 20 })
+    );
     insta::assert_snapshot!(trail.lines(&snapshot.table).join("\n"), @r"
     candidates of origin group g: a, b, c
     c left: priority 2, and priority 1 is available (FD-D4)

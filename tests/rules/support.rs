@@ -46,7 +46,9 @@ pub fn only(text: &str) -> (&'static str, Option<&'static str>) {
 
 /// One group `g` with these origins (TOML keys of each), and a route of `a.test` to it.
 pub fn group(settings: &str, origins: &[(&str, &str)]) -> String {
-    let mut text = format!("{settings}\n[origin_groups.g]\nhealth_probe = {{ path = \"/health\" }}\nload_balancing = {{ additional_latency_ms = 1000 }}\n");
+    let mut text = format!(
+        "{settings}\n[origin_groups.g]\nhealth_probe = {{ path = \"/health\" }}\nload_balancing = {{ additional_latency_ms = 1000 }}\n"
+    );
     for (at, (name, keys)) in origins.iter().enumerate() {
         text.push_str(&format!("[origin_groups.g.origins.{name}]\nhost = \"127.9.0.{}\"\n{keys}\n", at + 1));
     }

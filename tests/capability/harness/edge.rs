@@ -38,7 +38,8 @@ impl TestEdge {
             folder.path().join("certs").display().to_string(),
         );
         let text = format!("{edge_section}\n{table}");
-        let control = control("routes.toml", text, folder.path().to_path_buf()).unwrap_or_else(|e| panic!("{e:?}"));
+        let control =
+            control("routes.toml", text, folder.path().to_path_buf()).unwrap_or_else(|e| panic!("{e:?}"));
         let sockets = Sockets::bind(control.edge()).expect("free ports");
         let edge = Edge::start(control.clone(), sockets).expect("an edge");
         let (http, https) = (edge.http[0], edge.https[0]);

@@ -95,7 +95,12 @@ impl Origin {
                 connections.fetch_add(1, Ordering::SeqCst);
                 open.lock().expect("no panic").push(stream.try_clone().expect("a copy"));
                 let (script, got) = (script.clone(), got.clone());
-                std::thread::spawn(move || serve(stream, &script, &got));
+                std::thread::spawn(move || {
+                    let closing = stream.try_clone().expect("a copy");
+                    serve(stream, &script, &got);
+                    // The copies that are kept for the end would hold it open.
+                    let _ = closing.shutdown(Shutdown::Both);
+                });
             }
         });
         Self { address, connections, got, stop, open, thread: Some(thread) }
@@ -208,7 +213,8 @@ fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Got> {
                 }
                 more(stream, buffer)?;
             };
-            let size = usize::from_str_radix(std::str::from_utf8(&buffer[..line_end]).ok()?.trim(), 16).ok()?;
+            let size =
+                usize::from_str_radix(std::str::from_utf8(&buffer[..line_end]).ok()?.trim(), 16).ok()?;
             while buffer.len() < line_end + 2 + size + 2 {
                 more(stream, buffer)?;
             }
