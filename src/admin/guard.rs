@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::AdminState;
 use super::problem::Problem;
+use crate::model::limits::TABLE_BYTES;
 
 /// Looks at every call before its handler, and writes mutations into the audit log.
 pub async fn check(State(state): State<AdminState>, request: Request, next: Next) -> Response {
@@ -17,6 +18,13 @@ pub async fn check(State(state): State<AdminState>, request: Request, next: Next
     let verdict = allowed(request.headers(), mutation, state.token.as_deref(), state.address);
     if let Err(problem) = verdict {
         return problem.into_response();
+    }
+    let stated =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if stated.is_some_and(|length| length > TABLE_BYTES) {
+        let detail = format!("a body has at most {TABLE_BYTES} bytes");
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        return Problem::new(status, "/problems/too-large", "The body is too large", detail).into_response();
     }
     let audited = mutation.then(|| (request.method().clone(), request.uri().path().to_owned()));
     let response = next.run(request).await;

@@ -216,12 +216,12 @@ impl Exchange<'_, '_> {
                 seen = moved;
                 last = Instant::now();
             }
-            let (limit, failure) = if uploaded {
-                (self.patience.origin, Failure::OriginTimeout)
-            } else if self.origin.poll_ready(cx).is_pending() {
-                (self.patience.origin, Failure::OriginTimeout)
-            } else {
+            // Silence is the client's only while its body is missing and the origin would take more of it.
+            let clients = !uploaded && self.origin.poll_ready(cx).is_ready();
+            let (limit, failure) = if clients {
                 (self.patience.client, Failure::ClientStalled)
+            } else {
+                (self.patience.origin, Failure::OriginTimeout)
             };
             while sleep.as_mut().poll(cx).is_ready() {
                 if last.elapsed() >= limit {

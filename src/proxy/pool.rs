@@ -94,6 +94,6 @@ impl Slot {
     pub fn close_idle(&self, all: bool) {
         let oldest = Instant::now().checked_sub(Duration::from_secs(ORIGIN_IDLE_S));
         self.idle.borrow_mut().retain(|idle| !all && oldest.is_none_or(|oldest| idle.since > oldest));
-        self.h2.borrow_mut().retain(|conn| !conn.is_closed() && !(conn.is_idle() && all));
+        self.h2.borrow_mut().retain(|conn| !(conn.is_closed() || all && conn.is_idle()));
     }
 }

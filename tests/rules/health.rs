@@ -216,9 +216,7 @@ fn history_across_changes() {
     let mut world = World::new(&table(&old));
     world.run(60, &["127.9.0.1"]);
     assert_eq!(world.up(), [false, true]);
-    world
-        .monitor
-        .adopt(&table(&old.replace("weight", "weight").replace("[routes.r]", "[routes.other]")), world.now);
+    world.monitor.adopt(&table(&old.replace("[routes.r]", "[routes.other]")), world.now);
     assert_eq!(world.up(), [false, true]);
     assert_eq!(world.monitor.report(world.now)[0].window, "FFFF");
     world.monitor.adopt(&table(&old.replace("/health", "/other")), world.now);
