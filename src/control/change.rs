@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
 
 use super::event::Event;
+use super::gate::prepare;
 use super::history::{History, HistoryEntry, Kept};
 use super::live::{Live, Pinned, Publisher};
 use super::room::{Room, material};
 use crate::ambient;
 use crate::config::diagnostic::Diagnostics;
-use crate::config::diff::{Change, diff};
-use crate::config::{self, Checked, EdgeSettings};
+use crate::config::diff::Change;
+use crate::config::{self, EdgeSettings};
 use crate::health::monitor::{Monitor, OriginReport, ProbeOrder, ProbeResult};
 use crate::model::bounds::Percent;
 use crate::model::limits::{EVENT_QUEUE, PROBES_IN_FLIGHT};
@@ -21,10 +22,8 @@ use crate::model::moment::Moment;
 use crate::model::orders::{Orders, Override};
 use crate::model::region::{RegionState, RegionWill};
 use crate::model::snapshot::{Generation, Snapshot};
-use crate::model::table::Table;
 use crate::telemetry::access_log::record::rfc3339;
 use crate::telemetry::metrics::Metrics;
-use crate::tls::material::Material;
 
 /// How a change ended. A refused change changed nothing.
 #[derive(Debug, Clone)]
@@ -349,59 +348,6 @@ impl Control {
         room.refresh(None);
         room.tell_transitions();
     }
-}
-
-/// A change that passed everything but its commit.
-struct Ready {
-    /// Equal to what serves.
-    same: bool,
-    table: Table,
-    tls: Arc<Material>,
-    changes: Vec<Change>,
-    warnings: Diagnostics,
-}
-
-/// Check, compare with what serves, load what it names.
-fn prepare(room: &Room, text: &str) -> Result<Ready, Diagnostics> {
-    let Checked { edge, table, warnings } = config::read(&room.file, text)?;
-    needs_restart(room, &edge)?;
-    let pinned = room.pinned();
-    let same = *pinned.snapshot.table == table;
-    let changes = diff(&pinned.snapshot.table, &table);
-    let tls = if same {
-        pinned.tls.clone()
-    } else {
-        material(&room.file, &room.folder, &room.edge, &table, Some(&pinned.tls))?
-    };
-    Ok(Ready { same, table, tls, changes, warnings })
-}
-
-/// `[edge]` is what a running edge cannot change.
-fn needs_restart(room: &Room, new: &EdgeSettings) -> Result<(), Diagnostics> {
-    let old = &room.edge;
-    let parts = [
-        ("name", old.name != new.name),
-        ("http", old.http != new.http),
-        ("https", old.https != new.https),
-        ("admin", old.admin != new.admin),
-        ("admin_token_file", old.admin_token_file != new.admin_token_file),
-        ("workers", old.workers != new.workers),
-        ("h2c", old.h2c != new.h2c),
-        ("drain_s", old.drain != new.drain),
-        ("certificates_folder", old.certificates_folder != new.certificates_folder),
-        ("access_log", old.access_log != new.access_log),
-        ("upgrade_socket", old.upgrade_socket != new.upgrade_socket),
-        ("history_file", old.history_file != new.history_file),
-    ];
-    let changed: Vec<&str> =
-        parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    let message = format!("[edge] {} differs from what this edge was started with", changed.join(", "));
-    let help =
-        "restart the edge, or start the new process and send SIGQUIT to this one; all other sections are hot";
-    Err(Diagnostics::whole_file(&room.file, "edge-needs-restart", message, Some(help.to_owned())))
 }
 
 fn attempt(room: &mut Room, text: &str, base: Option<Generation>, by: &str) -> Outcome {

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod event;
 pub mod files;
+mod gate;
 pub mod history;
 pub mod live;
 mod room;

@@ -10,5 +10,6 @@ pub mod pick;
 pub mod ports;
 pub mod reason;
 pub mod request;
+pub mod shares;
 pub mod trail;
 pub mod turn;

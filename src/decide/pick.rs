@@ -3,7 +3,7 @@
 use super::affinity;
 use super::ports::{Dice, Skipped, Why, Witness};
 use super::reason::Reason;
-use super::turn::{Rotation, whose};
+use super::turn::Rotation;
 use crate::model::group::{GroupId, Origin, OriginId};
 use crate::model::region::{RegionId, RegionState};
 use crate::model::settings::AllUnhealthy;
@@ -243,8 +243,9 @@ fn draw(
     let weights = field.places().map(weight);
     let rotation = Rotation::of(weights.clone())?;
     let turn = dice.turn(group);
-    let at = field.places().nth(whose(weights, turn)?)?;
-    witness.drew(field.id(at), rotation.place(turn), rotation.places);
+    let place = rotation.place(turn);
+    let at = field.places().nth(rotation.holder(weights, place)?)?;
+    witness.drew(field.id(at), place, rotation.places);
     field
         .places()
         .filter(|other| *other != at)

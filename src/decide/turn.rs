@@ -34,9 +34,17 @@ impl Rotation {
         (turn % self.places) * self.step % self.places
     }
 
-    /// How many places a weight has.
-    pub fn share(&self, weight: u32) -> u64 {
-        u64::from(weight) / self.divisor
+    /// Which of `weights` holds a place.
+    pub fn holder(&self, weights: impl Iterator<Item = u32>, place: u64) -> Option<usize> {
+        // In the weights' own unit, so that nothing has to be divided on the way.
+        let mut left = place * self.divisor;
+        for (at, weight) in weights.enumerate() {
+            match left.checked_sub(weight.into()) {
+                Some(less) => left = less,
+                None => return Some(at),
+            }
+        }
+        None
     }
 }
 
@@ -50,13 +58,5 @@ const fn gcd(mut a: u64, mut b: u64) -> u64 {
 /// Which of `weights` has turn number `turn`. None for an empty or all-zero list.
 pub fn whose(weights: impl Iterator<Item = u32> + Clone, turn: u64) -> Option<usize> {
     let rotation = Rotation::of(weights.clone())?;
-    let mut place = rotation.place(turn);
-    for (at, weight) in weights.enumerate() {
-        let share = rotation.share(weight);
-        if place < share {
-            return Some(at);
-        }
-        place -= share;
-    }
-    None
+    rotation.holder(weights, rotation.place(turn))
 }

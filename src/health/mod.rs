@@ -2,4 +2,5 @@
 
 pub mod bounds;
 pub mod monitor;
+pub mod probe;
 pub mod window;

@@ -1,73 +1,18 @@
 //! The state machine over all probed addresses: keeps history across table changes, by what is probed.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
+pub use super::probe::{ProbeFailure, ProbeOrder, ProbeResult, ProbeTarget};
 use super::window::Window;
-use crate::model::group::{LoadBalancing, OriginId, ProbeMethod};
+use crate::model::group::{LoadBalancing, OriginId};
 use crate::model::health_view::{HealthView, OriginHealth};
 use crate::model::moment::Moment;
-use crate::model::name::{GroupName, HostName, OriginName};
+use crate::model::name::{GroupName, OriginName};
 use crate::model::orders::{Orders, Override};
-use crate::model::route::Scheme;
 use crate::model::table::Table;
-
-/// What is probed: equal targets share one stream and one window (FD-C11).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProbeTarget {
-    pub host: HostName,
-    pub port: u16,
-    pub scheme: Scheme,
-    pub path: String,
-    pub method: ProbeMethod,
-    /// `Host` of the probe: the origin's host header, or its host (FD-C5).
-    pub host_header: String,
-}
-
-/// A probe to send now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProbeOrder {
-    pub target: ProbeTarget,
-    pub timeout: Duration,
-    /// An origin with this target: whose TLS settings the probe uses (FD-C7).
-    pub origin: OriginId,
-}
-
-/// How a probe ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProbeResult {
-    pub target: ProbeTarget,
-    pub outcome: Result<Duration, ProbeFailure>,
-    /// The address that was asked, where one was found.
-    pub address: Option<IpAddr>,
-}
-
-/// Why a probe failed (FD-C12, FD-C13).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(tag = "failure", rename_all = "snake_case")]
-pub enum ProbeFailure {
-    #[error("status {status}")]
-    Status { status: u16 },
-    #[error("name not resolved: {detail}")]
-    Dns { detail: String },
-    #[error("connection refused")]
-    Refused,
-    #[error("connection failed: {detail}")]
-    Connect { detail: String },
-    #[error("TLS: {detail}")]
-    Tls { detail: String },
-    #[error("no answer in time")]
-    Timeout,
-    #[error("connection closed before a full answer")]
-    Closed,
-    #[error("malformed answer: {detail}")]
-    Malformed { detail: String },
-    #[error("response headers over 4,096 bytes")]
-    HeadersTooBig,
-}
 
 /// A verdict that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

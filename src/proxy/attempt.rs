@@ -10,11 +10,11 @@ use super::forward::Outbound;
 use super::http2::to_origin::OriginStream;
 use super::io::EdgeIo;
 use super::line::Presence;
+use super::session;
 use super::side::{ClientSide, OriginSide};
 use super::tunnel::{self, Lifetime};
 use super::visit::{Attempted, Visit};
 use super::worker::WorkerDice;
-use crate::decide::affinity::{self, Delivery};
 use crate::decide::origin_path::forwarded;
 use crate::decide::pick::{Pick, Tried, pick_origin};
 use crate::decide::ports::Silent;
@@ -22,7 +22,6 @@ use crate::decide::request::Matched;
 use crate::http1::conn::{Conn, put_field};
 use crate::http1::fields::Known;
 use crate::http1::parse::{Framing, ResponseHead, Version, keeps_alive};
-use crate::model::domain::DomainName;
 use crate::model::group::{GroupId, NameCheck, OriginHttp};
 use crate::model::limits::{WEBSOCKET_IDLE_S, WEBSOCKET_TOTAL_S};
 use crate::model::route::Scheme;
@@ -295,7 +294,7 @@ fn deliver_head(
     head: &ResponseHead,
     close: bool,
 ) -> bool {
-    let cookies = cookies(visit, way, pick, head);
+    let cookies = session::cookies(visit, way, pick, head);
     let version = visit.head.version;
     let framing = framing(head, version);
     let close = close
@@ -316,36 +315,6 @@ fn deliver_head(
         }
     }
     !close
-}
-
-/// The two affinity cookies where FD-D20 asks for them (FD-D15 to FD-D18).
-fn cookies(visit: &Visit<'_>, way: Way, pick: Pick, head: &ResponseHead) -> Vec<String> {
-    let table = &visit.view.pinned.snapshot.table;
-    if !table.group(way.group).session_affinity || pick.session_kept {
-        return Vec::new();
-    }
-    let delivery = Delivery {
-        method: visit.head.method.as_str(),
-        status: head.status,
-        no_store: head.fields.lists(Known::CacheControl, "no-store"),
-        response_has_authorization: head.fields.first(Known::Authorization).is_some_and(|v| !v.is_empty()),
-    };
-    if !affinity::may_set(&delivery) {
-        return Vec::new();
-    }
-    let value = &table.origin(pick.origin).affinity_value;
-    let domain = match &table.domain(way.matched.domain).name {
-        DomainName::Wildcard(rest) => format!("; Domain={rest}"),
-        DomainName::Exact(_) => String::new(),
-    };
-    if visit.line.scheme == Scheme::Https {
-        vec![
-            format!("ASLBSA={value}; Path=/{domain}; HttpOnly; Secure"),
-            format!("ASLBSACORS={value}; Path=/{domain}; HttpOnly; Secure; SameSite=None"),
-        ]
-    } else {
-        vec![format!("ASLBSA={value}; Path=/{domain}; HttpOnly")]
-    }
 }
 
 /// Gives an HTTP/1 connection back to its slot where both sides allow it.

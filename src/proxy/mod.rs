@@ -17,6 +17,7 @@ pub mod listen;
 pub mod pool;
 pub mod record;
 pub mod serve;
+pub mod session;
 pub mod side;
 pub mod tunnel;
 pub mod visit;

@@ -117,7 +117,7 @@ fn the_description_is_whole() {
             );
         }
     }
-    assert_eq!(paths.len(), 15);
+    assert_eq!(paths.len(), 14);
 }
 
 /// A page of another site cannot use the API: neither by a name that it points here, nor by a form.

@@ -5,6 +5,7 @@ mod affinity;
 mod bodies;
 mod errors;
 mod failover;
+mod families;
 mod framing;
 mod h2;
 mod handshakes;

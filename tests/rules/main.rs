@@ -7,5 +7,6 @@ mod health;
 mod laws;
 mod matching;
 mod paths;
+mod policies;
 mod selection;
 mod support;

@@ -1,10 +1,10 @@
 //! Section D: which origin a request goes to.
 
 use tidegate::decide::affinity::{Delivery, may_set};
-use tidegate::decide::explain;
 use tidegate::decide::pick::{Tried, pick_origin};
 use tidegate::decide::ports::{Silent, Why};
 use tidegate::decide::reason::Reason;
+use tidegate::decide::shares::shares;
 use tidegate::decide::trail::Trail;
 use tidegate::decide::turn::whose;
 use tidegate::model::bounds::Percent;
@@ -252,7 +252,7 @@ fn drained_regions() {
 fn dials() {
     let active = RegionState::Active;
     let snapshot = ordered(&regional(), &[("west", active, 30)]);
-    let shares = explain::shares(&snapshot, GroupId(0), [None, None]);
+    let shares = shares(&snapshot, GroupId(0), [None, None]);
     let rounded: Vec<_> = shares.iter().map(|(id, s)| (name(&snapshot, *id), s.round() as u32)).collect();
     assert_eq!(rounded, [("a".to_owned(), 30), ("b".to_owned(), 70)]);
     for (roll, want) in [(0, "a"), (29, "a"), (30, "b"), (99, "b")] {

@@ -29,12 +29,25 @@ impl TestEdge {
 
     /// With further keys of `[edge]`.
     pub fn start_with(edge_keys: &str, table: &str) -> Self {
+        Self::build("127.0.0.1:0", "access.log", edge_keys, table)
+    }
+
+    /// Listens on IPv6.
+    pub fn start_six(table: &str) -> Self {
+        Self::build("[::1]:0", "access.log", "", table)
+    }
+
+    /// Writes no access lines.
+    pub fn start_silent(table: &str) -> Self {
+        Self::build("127.0.0.1:0", "off", "", table)
+    }
+
+    fn build(listen: &str, log: &str, edge_keys: &str, table: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let log = folder.path().join("access.log");
+        let log = if log == "off" { log.to_owned() } else { folder.path().join(log).display().to_string() };
         let edge_section = format!(
-            "[edge]\nname = \"test-edge\"\nhttp = [\"127.0.0.1:0\"]\nhttps = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\n\
-             workers = 2\naccess_log = {:?}\ncertificates_folder = {:?}\n{edge_keys}\n",
-            log.display().to_string(),
+            "[edge]\nname = \"test-edge\"\nhttp = [{listen:?}]\nhttps = [{listen:?}]\nadmin = \"127.0.0.1:0\"\n\
+             workers = 2\naccess_log = {log:?}\ncertificates_folder = {:?}\n{edge_keys}\n",
             folder.path().join("certs").display().to_string(),
         );
         let text = format!("{edge_section}\n{table}");
