@@ -1,8 +1,8 @@
 //! `tidegate demo`: the main job on an embedded default.
 
-use std::io::{BufRead, IsTerminal};
+use std::io::BufRead;
 use std::path::PathBuf;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use clap::Args;
@@ -90,20 +90,17 @@ fn welcome(edge: &Edge, stand_ins: &StandIns, config: &std::path::Path) {
 fn follow(stand_ins: &mut StandIns) {
     let (orders, received) = channel();
     spawn_signals(orders.clone());
-    if std::io::stdin().is_terminal() || !std::io::stdin().lock().fill_buf().unwrap_or(&[]).is_empty() {
-        std::thread::spawn(move || {
-            for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-                if orders.send(Order::Line(line)).is_err() {
-                    return;
-                }
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if orders.send(Order::Line(line)).is_err() {
+                return;
             }
-        });
-    }
+        }
+    });
     loop {
-        match received.recv_timeout(Duration::from_secs(3600)) {
+        match received.recv() {
             Ok(Order::Line(line)) => obey(stand_ins, line.trim()),
-            Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Order::End) | Err(_) => return,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::harness::client::tls_config;
 use crate::harness::{Origin, Reply, TestEdge};
 use crate::routing::table;
 
-fn block<T>(future: impl Future<Output = T>) -> T {
+pub fn block<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -26,7 +26,7 @@ fn secure(port: u16, route: &str) -> String {
     format!("{CERTIFICATE}{}", table(port, route))
 }
 
-async fn open(edge: &TestEdge) -> SendRequest<Bytes> {
+pub async fn open(edge: &TestEdge) -> SendRequest<Bytes> {
     let tcp = TcpStream::connect(edge.https).await.expect("a connection");
     let connector = tokio_rustls::TlsConnector::from(tls_config(&edge.ca(), &[b"h2"]));
     let tls =
@@ -37,7 +37,7 @@ async fn open(edge: &TestEdge) -> SendRequest<Bytes> {
     sender
 }
 
-fn request(method: &str, path: &str) -> http::request::Builder {
+pub fn request(method: &str, path: &str) -> http::request::Builder {
     http::Request::builder()
         .method(method)
         .uri(format!("https://a.test{path}"))
@@ -54,7 +54,7 @@ async fn body(mut stream: h2::RecvStream) -> Result<(Vec<u8>, Option<http::Heade
     Ok((out, stream.trailers().await?))
 }
 
-async fn get(sender: &mut SendRequest<Bytes>, path: &str) -> (u16, http::HeaderMap, Vec<u8>) {
+pub async fn get(sender: &mut SendRequest<Bytes>, path: &str) -> (u16, http::HeaderMap, Vec<u8>) {
     let mut ready = sender.clone().ready().await.expect("a ready connection");
     let (response, _) =
         ready.send_request(request("GET", path).body(()).expect("a request"), true).expect("a stream");
@@ -153,7 +153,7 @@ fn errors_over_h2() {
 }
 
 /// An origin that speaks HTTP/2 with prior knowledge and answers as gRPC does: metadata, messages, trailers.
-async fn grpc_origin() -> SocketAddr {
+pub async fn grpc_origin() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {

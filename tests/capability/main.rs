@@ -18,4 +18,5 @@ mod routing;
 mod swap;
 mod timeouts;
 mod tls;
+mod torture;
 mod websocket;
