@@ -4,7 +4,7 @@
 //! turns, round after round. What counts is the proxy's own CPU time per request, from /proc, and its ratio to
 //! nginx's in the same round: machines drift, ratios less so. All proxies add the same forwarding headers, write no
 //! access log, and use the same P-256 key.
-//! Needs Debian's nginx, haproxy, wrk and nghttp2-client, and taskset.
+//! `ROUNDS=3` sets the rounds, `CASE=TLS` picks cases by a part of their name. Needs Debian's nginx, haproxy, wrk and nghttp2-client, and taskset.
 
 mod load;
 mod proxies;
@@ -42,7 +42,8 @@ fn main() {
     println!(
         "| case | proxy | requests/s | CPU per request, us | CPU against nginx |\n|---|---|---|---|---|"
     );
-    for case in cases() {
+    let wanted = std::env::var("CASE").unwrap_or_default();
+    for case in cases().into_iter().filter(|case| case.name.contains(&wanted)) {
         run(&stage, &case, rounds);
     }
     memory(&stage);

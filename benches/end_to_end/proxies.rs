@@ -136,7 +136,7 @@ fn nginx_conf(at: &Path) -> String {
          http {{ access_log off; keepalive_requests 100000000;\n\
          upstream o {{ server 127.0.0.1:{ORIGIN}; keepalive 512; keepalive_requests 100000000; }}\n\
          server {{ listen 127.0.0.1:19102 backlog=4096; listen 127.0.0.1:19103 ssl http2 backlog=4096;\n\
-         ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem; ssl_session_tickets on; ssl_session_cache shared:S:10m;\n\
+         ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on; ssl_session_cache shared:S:10m;\n\
          location / {{ proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $host;\n\
          proxy_set_header Via \"1.1 Azure\"; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n\
          proxy_set_header X-Forwarded-Host $host; proxy_set_header X-Forwarded-Proto $scheme;\n\
