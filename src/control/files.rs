@@ -4,24 +4,39 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use notify_debouncer_full::notify::{self, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, new_debouncer};
 
 use super::change::Control;
 
 /// How long a file has to be quiet before it is read.
 const QUIET: Duration = Duration::from_millis(50);
+/// How often the folders to watch are compared with what serves: a new table may name files elsewhere.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Watches while it lives.
+#[derive(Debug)]
 pub struct Watching {
-    _debouncer: Debouncer<RecommendedWatcher, RecommendedCache>,
+    stop: Sender<Wake>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl std::fmt::Debug for Watching {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Watching")
+enum Wake {
+    Changed,
+    Stop,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // A thread that has ended already needs no word.
+        let _ = self.stop.send(Wake::Stop);
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the watcher of files panicked");
+        }
     }
 }
 
@@ -35,45 +50,77 @@ pub fn reload(control: &Control, path: &Path, by: &str) {
     }
 }
 
-/// Starts watching `config` and the certificates that the present table names.
+/// Starts watching `config` and whatever certificates the table in force names.
 ///
 /// # Errors
-/// The operating system refuses to watch a folder.
-pub fn watch(control: Arc<Control>, config: PathBuf) -> notify_debouncer_full::notify::Result<Watching> {
-    let folder = |path: &Path| match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
+/// The operating system refuses to watch the table's folder, or no thread can be started.
+pub fn watch(control: Arc<Control>, config: PathBuf) -> notify::Result<Watching> {
+    let (stop, woken) = channel();
+    let wake = stop.clone();
+    let told = move |result: DebounceEventResult| {
+        if result.is_ok() {
+            // Nobody listens once the edge ends.
+            let _ = wake.send(Wake::Changed);
+        }
     };
-    let mut folders: BTreeSet<PathBuf> =
-        control.live().pin().tls.watched().iter().map(|p| folder(p)).collect();
-    folders.insert(folder(&config));
-    let mut last = fingerprints(&control, &config);
-    let on_change = move |result: DebounceEventResult| {
-        if result.is_err() {
-            return;
+    let mut debouncer = new_debouncer(QUIET, None, told)?;
+    let mut folders = BTreeSet::new();
+    let own = folder(&config);
+    debouncer.watch(&own, RecursiveMode::NonRecursive)?;
+    folders.insert(own);
+    let mut last = Said::now(&control, &config);
+    let run = move || {
+        loop {
+            for folder in control.live().pin().tls.watched().iter().map(|path| folder(path)) {
+                // A folder that is not there yet is tried again at the next look.
+                if !folders.contains(&folder) && debouncer.watch(&folder, RecursiveMode::NonRecursive).is_ok()
+                {
+                    folders.insert(folder);
+                }
+            }
+            match woken.recv_timeout(LOOK) {
+                Ok(Wake::Changed) => last = follow(&control, &config, last),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
-        // Whatever happened in the folder: only what a file says counts.
-        let now = fingerprints(&control, &config);
-        if now.0 != last.0 {
-            reload(&control, &config, "file");
-        }
-        if now.1 != last.1 {
-            control.reload_certificates();
-        }
-        last = fingerprints(&control, &config);
     };
-    let mut debouncer = new_debouncer(QUIET, None, on_change)?;
-    for folder in folders {
-        debouncer.watch(&folder, RecursiveMode::NonRecursive)?;
-    }
-    Ok(Watching { _debouncer: debouncer })
+    let thread =
+        std::thread::Builder::new().name(String::from("files")).spawn(run).map_err(notify::Error::io)?;
+    Ok(Watching { stop, thread: Some(thread) })
 }
 
-type Bytes = Option<Vec<u8>>;
+fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
 
-/// What the files say now: the table, and the certificates.
-fn fingerprints(control: &Control, config: &Path) -> (Bytes, Vec<Bytes>) {
-    let read = |path: &Path| std::fs::read(path).ok();
-    let pinned = control.live().pin();
-    (read(config), pinned.tls.watched().iter().map(|path| read(path)).collect())
+/// Whatever happened in a folder: only what the files say counts.
+fn follow(control: &Control, config: &Path, last: Said) -> Said {
+    let now = Said::now(control, config);
+    if now.table != last.table {
+        reload(control, config, "file");
+    }
+    if now.certificates != last.certificates {
+        control.reload_certificates();
+    }
+    Said::now(control, config)
+}
+
+/// What the files say.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    table: Option<Vec<u8>>,
+    certificates: Vec<Option<Vec<u8>>>,
+}
+
+impl Said {
+    fn now(control: &Control, config: &Path) -> Self {
+        let read = |path: &Path| std::fs::read(path).ok();
+        let pinned = control.live().pin();
+        let certificates = pinned.tls.watched().iter().map(|path| read(path)).collect();
+        Self { table: read(config), certificates }
+    }
 }

@@ -42,7 +42,7 @@ pub struct Limits {
     pub connections: usize,
     /// Streams of one HTTP/2 connection at a time. Front Door states none.
     pub h2_streams: u32,
-    /// Idle connections kept to all origins, per worker. Front Door states none.
+    /// Idle connections kept per origin and worker. Front Door states none.
     pub origin_idle: usize,
 }
 

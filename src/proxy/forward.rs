@@ -8,7 +8,7 @@ use super::line::Line;
 use super::worker::Reference;
 use crate::http1::conn::put_field;
 use crate::http1::fields::{Field, Known, tokens};
-use crate::http1::parse::{Framing, RequestHead};
+use crate::http1::parse::{Framing, RequestHead, Version};
 use crate::model::group::Origin;
 use crate::model::settings::Settings;
 
@@ -46,11 +46,16 @@ impl Outbound<'_> {
                 | Known::RequestChain
                 | Known::Reserved
         );
-        let affinity = field.known == Known::Cookie && self.strips_cookie(field.value);
+        let rewritten = field.known == Known::Cookie && (self.crumbs() || self.strips_cookie(field.value));
         !(field.known.hop_by_hop()
             || written_here
-            || affinity
+            || rewritten
             || nominations && self.head.fields.nominated(field.name))
+    }
+
+    /// HTTP/2 clients may send one `Cookie` in pieces; an origin gets it as one (RFC 9113 8.2.3).
+    fn crumbs(&self) -> bool {
+        self.head.version == Version::Http2
     }
 
     fn strips_cookie(&self, value: &[u8]) -> bool {
@@ -67,15 +72,8 @@ impl Outbound<'_> {
 
     /// Calls `put` for every line that the service writes, `Host` and framing aside.
     fn own(&self, mut put: impl FnMut(&str, &[u8])) {
+        self.cookies(&mut put);
         let fields = &self.head.fields;
-        if !self.settings.forward_affinity_cookies {
-            for value in fields.all(Known::Cookie).filter(|v| self.strips_cookie(v)) {
-                let kept = without_affinity(value);
-                if !kept.is_empty() {
-                    put("Cookie", &kept);
-                }
-            }
-        }
         // FD-E12: appended to what is there.
         put("Via", &joined(fields.all(Known::Via), format_args!("{} Azure", self.head.version.as_str())));
         // FD-E13: the socket's address at the end.
@@ -91,6 +89,23 @@ impl Outbound<'_> {
             &joined(std::iter::empty(), format_args!("hops={}", self.asked.hops + 1)),
         );
         put("X-Azure-FDID", self.settings.front_door_id.as_bytes());
+    }
+
+    /// The cookies that did not pass as they were: without ours, and in one piece.
+    fn cookies(&self, put: &mut impl FnMut(&str, &[u8])) {
+        let rewritten = |v: &&[u8]| self.crumbs() || self.strips_cookie(v);
+        let values: Vec<Vec<u8>> = self
+            .head
+            .fields
+            .all(Known::Cookie)
+            .filter(rewritten)
+            .map(|v| if self.settings.forward_affinity_cookies { v.to_vec() } else { without_affinity(v) })
+            .filter(|v| !v.is_empty())
+            .collect();
+        if self.crumbs() && !values.is_empty() {
+            return put("Cookie", &values.join(b"; ".as_slice()));
+        }
+        values.iter().for_each(|value| put("Cookie", value));
     }
 
     /// The head as HTTP/1.1.

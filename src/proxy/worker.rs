@@ -2,6 +2,7 @@
 //! Nothing here is shared with another worker but what [`Shared`] holds.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -11,6 +12,7 @@ use super::pool::{Slot, SlotKey};
 use crate::control::live::{Live, Pinned};
 use crate::decide::ports::Dice;
 use crate::model::group::{GroupId, OriginId};
+use crate::model::name::HostName;
 use crate::model::region::RegionState;
 use crate::model::route::Scheme;
 use crate::model::snapshot::Turns;
@@ -41,8 +43,8 @@ pub struct Shared {
 #[derive(Debug)]
 pub struct View {
     pub pinned: Arc<Pinned>,
-    /// By origin and scheme; None for HTTPS without TLS material.
-    slots: Vec<[Rc<Slot>; 2]>,
+    /// By origin and scheme. Shared by all views of one table and TLS material.
+    slots: Rc<[[Rc<Slot>; 2]]>,
 }
 
 impl View {
@@ -52,16 +54,26 @@ impl View {
 
     fn build(pinned: Arc<Pinned>, old: Option<&Self>) -> Self {
         let table = &pinned.snapshot.table;
-        let mut known: Vec<&Rc<Slot>> = old.iter().flat_map(|view| view.slots.iter().flatten()).collect();
-        known.dedup_by(|a, b| Rc::ptr_eq(a, b));
+        let same = |view: &&Self| {
+            Arc::ptr_eq(&view.pinned.snapshot.table, table) && Arc::ptr_eq(&view.pinned.tls, &pinned.tls)
+        };
+        if let Some(view) = old.filter(same) {
+            let slots = view.slots.clone();
+            return Self { pinned, slots };
+        }
+        let mut known: HashMap<(&HostName, u16, Scheme), Vec<&Rc<Slot>>> = HashMap::new();
+        for slot in old.iter().flat_map(|view| view.slots.iter().flatten()) {
+            known.entry((&slot.key.host, slot.key.port, slot.key.scheme)).or_default().push(slot);
+        }
         let slot = |id: OriginId, scheme: Scheme| {
             let origin = table.origin(id);
             let tls = (scheme == Scheme::Https)
                 .then(|| pinned.tls.origin(id).map(|tls| tls.config.clone()))
                 .flatten();
             let (host, port) = (origin.host.clone(), origin.port(scheme).get());
+            let there = known.get(&(&host, port, scheme)).cloned().unwrap_or_default();
             let key = SlotKey { host, port, scheme, http: origin.http, tls };
-            known.iter().find(|slot| slot.key == key).map_or_else(|| Slot::new(key), |slot| Rc::clone(slot))
+            there.into_iter().find(|slot| slot.key == key).map_or_else(|| Slot::new(key), Rc::clone)
         };
         let slots = table.origin_ids().map(|id| [slot(id, Scheme::Http), slot(id, Scheme::Https)]).collect();
         Self { pinned, slots }

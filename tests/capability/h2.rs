@@ -273,3 +273,20 @@ fn concurrent_streams_are_bounded() {
         assert_eq!(sender.current_max_send_streams(), 7);
     });
 }
+
+/// RFC 9113 8.2.3: a cookie that came in pieces reaches the origin in one, without the affinity cookies (FD-D25).
+#[test]
+fn cookie_crumbs() {
+    let origin = Origin::fixed("here");
+    let edge = TestEdge::start(&secure(origin.port(), ""));
+    block(async {
+        let mut sender = open(&edge).await;
+        let head = request("GET", "/")
+            .header("cookie", "a=1")
+            .header("cookie", "ASLBSA=x")
+            .header("cookie", "b=2; ASLBSACORS=y");
+        let (response, _) = sender.send_request(head.body(()).expect("a request"), true).expect("a stream");
+        assert_eq!(response.await.expect("a response").status(), 200);
+    });
+    assert_eq!(origin.last().all("cookie"), ["a=1; b=2"]);
+}
