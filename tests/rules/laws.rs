@@ -151,7 +151,7 @@ fn a_hundred_thousand_requests_are_explained() {
                 if next(4) == 0 {
                     return String::new();
                 }
-                let pattern = patterns[next(6) as usize];
+                let pattern = if next(2) == 0 { "/*" } else { patterns[next(6) as usize] };
                 let (protocols, redirect) = if next(2) == 0 { ("\"http\", \"https\"", next(2) == 0) } else { ("\"https\"", false) };
                 format!("[routes.r{i}]\ndomains = [\"{domain}\"]\npatterns = [\"{pattern}\"]\nprotocols = [{protocols}]\nhttps_redirect = {redirect}\norigin_group = \"g\"\n")
             })
@@ -193,5 +193,5 @@ fn a_hundred_thousand_requests_are_explained() {
             kinds[["no_route", "redirect", "forward"].iter().position(|k| *k == decision).unwrap_or(0)] += 1;
         }
     }
-    assert!(kinds.iter().all(|k| *k > 5_000), "every kind of decision was met: {kinds:?}");
+    assert!(kinds.iter().all(|k| *k > 3_000), "every kind of decision was met: {kinds:?}");
 }
