@@ -37,7 +37,11 @@ impl Problem {
     }
 
     pub fn refused(diagnostics: Diagnostics) -> Self {
-        let detail = format!("{} mistakes, nothing was changed", diagnostics.0.len());
+        let mistakes = match diagnostics.0.len() {
+            1 => String::from("1 mistake"),
+            n => format!("{n} mistakes"),
+        };
+        let detail = format!("{mistakes}, nothing was changed");
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         let problem = Self::new(status, "/problems/table-refused", "The table was refused", detail);
         Self { diagnostics: Some(diagnostics), ..problem }

@@ -1,6 +1,7 @@
 //! `tidegate check`: diagnostics, lint and expectations, without touching the network.
 
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -63,14 +64,14 @@ fn check(file: String, text: String) -> Report {
         Err(diagnostics) => Report { file, text, diagnostics, table: None },
         Ok(Checked { table, warnings, .. }) => {
             let mut diagnostics = warnings;
-            diagnostics.0.extend(failed_expectations(&file, &table));
+            diagnostics.0.extend(failed_expectations(&file, &text, &table));
             Report { file, text, diagnostics, table: Some(table) }
         }
     }
 }
 
 /// Every expectation that does not hold, as an error at its place.
-pub fn failed_expectations(file: &str, table: &Table) -> Vec<Diagnostic> {
+pub fn failed_expectations(file: &str, text: &str, table: &Table) -> Vec<Diagnostic> {
     let health = Arc::new(HealthView::all_up(table.origins.len()));
     let snapshot = Snapshot::new(Generation(1), Arc::new(table.clone()), health, &Orders::default());
     let failed = |message: String, line: usize| Diagnostic {
@@ -82,15 +83,31 @@ pub fn failed_expectations(file: &str, table: &Table) -> Vec<Diagnostic> {
         file: file.to_owned(),
         line,
         column: 1,
-        span: None,
+        span: line_span(text, line),
     };
     let all = table.expects.iter();
     all.filter_map(|e| {
         let what = check_expectation(&snapshot, e)?;
         let request = format!("{} {}://{}{}", e.method, e.scheme.as_str(), e.host, e.target);
-        Some(failed(format!("line {}: {request}: {what}", e.line), e.line))
+        Some(failed(format!("{request}: {what}"), e.line))
     })
     .collect()
+}
+
+/// The bytes of a line, counted from 1.
+fn line_span(text: &str, line: usize) -> Option<Range<usize>> {
+    let mut start = 0;
+    for (at, line_text) in text.split_inclusive('\n').enumerate() {
+        if at + 1 == line {
+            return Some(start..start + line_text.trim_end().len());
+        }
+        start += line_text.len();
+    }
+    None
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn summary(report: &Report) -> String {
@@ -99,17 +116,23 @@ fn summary(report: &Report) -> String {
     let mut out = String::new();
     let verdict = if errors > 0 { "refused" } else { "ok" };
     // Writing to a string does not fail.
-    let _ = write!(out, "{}: {verdict}, {errors} errors, {warnings} warnings", report.file);
+    let _ = write!(
+        out,
+        "{}: {verdict}, {}, {}",
+        report.file,
+        counted(errors, "error"),
+        counted(warnings, "warning")
+    );
     let Some(table) = &report.table else { return out };
     let failed = report.diagnostics.0.iter().filter(|d| d.code == "expectation").count();
     let _ = writeln!(
         out,
-        "; {} routes ({} composite), {} domains, {} origin groups, {} origins; {} of {} expectations hold",
-        table.routes.len(),
+        "; {} ({} composite), {}, {}, {}; {} of {} expectations hold",
+        counted(table.routes.len(), "route"),
         composite_routes(table),
-        table.domains.len(),
-        table.groups.len(),
-        table.origins.len(),
+        counted(table.domains.len(), "domain"),
+        counted(table.groups.len(), "origin group"),
+        counted(table.origins.len(), "origin"),
         table.expects.len() - failed,
         table.expects.len()
     );

@@ -98,7 +98,10 @@ pub fn refusal(answer: &Answer) -> String {
         let part = |key: &str| diagnostic[key].as_str().unwrap_or("").to_owned();
         let help = diagnostic["help"].as_str().map_or(String::new(), |help| format!("; {help}"));
         let rule = diagnostic["rule"].as_str().map_or(String::new(), |rule| format!(" ({rule})"));
-        let place = format!("{}:{}:{}", part("file"), diagnostic["line"], diagnostic["column"]);
+        let place = match diagnostic["line"].as_u64() {
+            Some(0) | None => part("file"),
+            Some(line) => format!("{}:{line}:{}", part("file"), diagnostic["column"]),
+        };
         out.push_str(&format!(
             "\n  {place}: {}[{}]: {}{rule}{help}",
             part("severity"),

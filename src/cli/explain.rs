@@ -7,9 +7,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::{Client, refusal};
-use super::{Ended, Format, Reach, Trouble, Verdict, print, serve};
-use crate::app::AppError;
-use crate::config;
+use super::{Ended, Format, Reach, Trouble, Verdict, colour, print};
+use crate::config::{self, render};
 use crate::decide::explain::{Question, explain, parse_down};
 use crate::model::health_view::HealthView;
 use crate::model::orders::Orders;
@@ -62,7 +61,8 @@ fn live(args: &ExplainArgs, reach: &Reach) -> Result<Option<Value>, Trouble> {
 fn from_file(args: &ExplainArgs) -> Result<Value, Trouble> {
     let text = std::fs::read_to_string(&args.at).map_err(|e| Trouble(format!("{}: {e}", args.at)))?;
     let checked = config::read(&args.at, &text);
-    let checked = checked.map_err(|diagnostics| serve::trouble(&AppError::Refused { diagnostics, text }))?;
+    let refused = |diagnostics| Trouble(render::full(&diagnostics, &text, colour(&std::io::stderr())));
+    let checked = checked.map_err(refused)?;
     let health = Arc::new(HealthView::all_up(checked.table.origins.len()));
     let snapshot = Snapshot::new(Generation(0), Arc::new(checked.table), health, &Orders::default());
     let mut down = Vec::new();

@@ -43,8 +43,7 @@ pub fn read(root: &Section<'_, '_>) -> EdgeSettings {
         let note = Note::new("not-built", "DNS steering is not part of this version").help("remove `dns`");
         section.error("dns", note);
     }
-    let admin = |text: &str| text.parse::<SocketAddr>();
-    if let Some(admin) = section.parsed("admin", Note::new("address", "").help("write address:port"), admin) {
+    if let Some(admin) = section.parsed("admin", note_on_address(), address) {
         edge.admin = admin.value;
     }
     edge.admin_token_file = section.text("admin_token_file").map(|t| PathBuf::from(t.value));
@@ -76,11 +75,18 @@ pub fn read(root: &Section<'_, '_>) -> EdgeSettings {
     edge
 }
 
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "not an IP address and a port from 0 to 65535")
+}
+
+fn note_on_address() -> Note {
+    Note::new("address", "").help("write an address of this machine and a port, such as \"127.0.0.1:8080\"")
+}
+
 fn addresses(section: &Section<'_, '_>, key: &'static str) -> Vec<SocketAddr> {
     let mut out: Vec<SocketAddr> = Vec::new();
     for text in section.list(key).unwrap_or_default() {
-        let note = Note::new("address", "").help("write address:port, such as \"127.0.0.1:8443\"");
-        let Some(address) = section.parse_at(&text, note, str::parse::<SocketAddr>) else { continue };
+        let Some(address) = section.parse_at(&text, note_on_address(), address) else { continue };
         if address.value.port() != 0 && out.contains(&address.value) {
             let message = format!("{} is listed twice", address.value);
             section.reader.error(&text.span, Note::new("duplicate-address", message).help("remove one"));

@@ -2,7 +2,7 @@
 
 use super::reader::{Located, Note, Section};
 use crate::decide::explain::parse_down;
-use crate::model::expect::{Expect, Want};
+use crate::model::expect::{Down, Expect, Want};
 use crate::model::group::OriginId;
 use crate::model::region::RegionId;
 use crate::model::route::{RouteId, Scheme};
@@ -14,14 +14,11 @@ pub fn read(root: &Section<'_, '_>, table: &Table) -> Vec<Expect> {
 
 fn one(section: Section<'_, '_>, table: &Table) -> Option<Expect> {
     let request = request(&section);
-    let client = section.parsed("client", Note::new("address", ""), str::parse::<std::net::IpAddr>);
-    let mut down = Vec::new();
-    for text in section.list("down").unwrap_or_default() {
-        let note = Note::new("dangling-reference", "").help("write region:NAME or origin:NAME");
-        down.extend(
-            section.parse_at(&text, note, |t| parse_down(table, t)).into_iter().flat_map(|l| l.value),
-        );
-    }
+    let address = |text: &str| text.parse::<std::net::IpAddr>().map_err(|_| "not an IP address");
+    let note = Note::new("address", "").help("write an address such as \"192.0.2.1\"");
+    let client = section.parsed("client", note, address);
+    let listed = section.list("down").unwrap_or_default();
+    let down = listed.iter().flat_map(|text| taken_down(&section, text, table)).collect();
     let want = wants(&section, table);
     let line = section.reader.place(section.span.start).0;
     if want.is_empty() && !["origin", "region", "route", "status"].into_iter().any(|key| section.has(key)) {
@@ -31,6 +28,26 @@ fn one(section: Section<'_, '_>, table: &Table) -> Option<Expect> {
     section.finish();
     let (method, scheme, host, target) = request?;
     Some(Expect { line, method, scheme, host, target, client: client.map(|c| c.value), down, want })
+}
+
+fn taken_down(section: &Section<'_, '_>, text: &Located<&str>, table: &Table) -> Vec<Down> {
+    let error = match parse_down(table, text.value) {
+        Ok(down) => return down,
+        Err(error) => error.to_string(),
+    };
+    let (kind, name) = text.value.split_once(':').unwrap_or(("", text.value));
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let keys = [("region", "regions"), ("origin", "origins")];
+    let key = keys.into_iter().find(|(word, _)| *word == kind).map(|(_, key)| key);
+    let message = match key {
+        // Its own mistake is told already.
+        Some(key) if section.reader.is_written(key, name) => return Vec::new(),
+        Some(_) => error,
+        None => format!("{:?} says neither `region:` nor `origin:`", text.value),
+    };
+    let help = "write region:NAME, origin:NAME or origin:GROUP/NAME";
+    section.reader.error(&text.span, Note::new("dangling-reference", message).help(help));
+    Vec::new()
 }
 
 fn request(section: &Section<'_, '_>) -> Option<(String, Scheme, String, String)> {

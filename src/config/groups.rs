@@ -43,7 +43,7 @@ pub fn read(root: &Section<'_, '_>, context: &Context<'_>) -> Groups {
     limited(&found, limits.origin_groups, "origin groups", "origin_groups", root);
     let mut out = Groups::default();
     for (name, section) in found {
-        let parsed = section.parse_at(&name, Note::new("name", "").rule("FD-A6"), GroupName::parse);
+        let parsed = section.parse_at(&name, Note::name(), GroupName::parse);
         let id = GroupId(u32::try_from(out.groups.len()).unwrap_or(u32::MAX));
         let from = out.origins.len();
         let load_balancing = load_balancing(&section, context);
@@ -150,10 +150,10 @@ fn probe(section: &Section<'_, '_>, context: &Context<'_>) -> Option<ProbeSettin
 fn check_probes(section: &Section<'_, '_>, probe: Option<&ProbeSettings>, origins: &[Origin]) {
     let enabled = origins.iter().filter(|o| o.enabled).count();
     if probe.is_none() && enabled > 1 {
-        let message = format!("probes are off with {enabled} enabled origins");
+        let message = format!("[{}] has {enabled} enabled origins and no probe", section.path);
         let note = Note::new("probes-off", message)
             .rule("FD-C24")
-            .help("add `health_probe = { path = \"/health\" }`");
+            .help("add `health_probe = { path = \"/health\" }` to the group");
         section.reader.error(&section.span, note);
     }
 }
@@ -191,8 +191,8 @@ fn origin(
     group: GroupId,
     context: &Context<'_>,
 ) -> Option<Origin> {
-    let parsed = section.parse_at(name, Note::new("name", "").rule("FD-A6"), OriginName::parse);
-    let host = section.parsed("host", Note::new("host", ""), HostName::parse);
+    let parsed = section.parse_at(name, Note::name(), OriginName::parse);
+    let host = section.parsed("host", Note::host(), HostName::parse);
     if !section.has("host") {
         let note = Note::new("missing-key", format!("origin {} has no `host`", name.value));
         section.reader.error(&name.span, note.help("write the origin's DNS name or IP address"));
@@ -277,7 +277,7 @@ fn name_check(section: &Section<'_, '_>) -> NameCheck {
             Note::new("certificate-subjects", format!("{} names in certificate_subjects", subjects.len()));
         section.error("certificate_subjects", note.help("list one or two names").rule("FD-H24"));
     }
-    let note = || Note::new("host", "");
+    let note = || Note::host();
     NameCheck::Subjects(
         subjects.iter().filter_map(|s| Some(section.parse_at(s, note(), HostName::parse)?.value)).collect(),
     )

@@ -125,7 +125,10 @@ fn certificates(root: &Section<'_, '_>, table: &Table) {
                 "unused-certificate",
                 format!("certificate {} covers no domain of a route", certificate.name),
             );
-            root.reader.warn(&root.span_of("certificates"), note.help("remove it, or correct its `domains`"));
+            let named = root.named("certificates");
+            let here = named.iter().find(|(name, _)| name.value == certificate.name.as_str());
+            let span = here.map_or_else(|| root.span_of("certificates"), |(name, _)| name.span.clone());
+            root.reader.warn(&span, note.help("remove it, or correct its `domains`"));
         }
     }
 }

@@ -11,6 +11,7 @@ mod reader;
 pub mod render;
 mod routes;
 mod settings;
+mod syntax;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -78,10 +79,7 @@ pub fn read(file: &str, text: &str) -> Result<Checked, Diagnostics> {
         return Err(reader.finish());
     }
     let (parsed, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let help = "see https://toml.io for the syntax";
-        reader.error(&error.span().unwrap_or(0..0), Note::new("toml", error.message()).help(help));
-    }
+    syntax::note(&reader, text, &errors);
     let span = parsed.span();
     let root = Section::new(&reader, parsed.get_ref(), String::new(), span);
     let (edge, table) = if errors.is_empty() { sections(&root) } else { Default::default() };
@@ -140,17 +138,31 @@ pub fn composite_routes(table: &Table) -> usize {
     routes::composite(&table.routes)
 }
 
-/// A reference to something that is not there, with the nearest name that is.
+/// A reference to something that is not there, with the nearest name that is. Silent where it is there and its own
+/// mistake, which is told already, keeps it out of the table.
 fn dangling<'k>(
     section: &Section<'_, '_>,
     key: &'static str,
     text: &Located<&str>,
     known: impl Iterator<Item = &'k str>,
 ) {
+    let kind = match key {
+        "region" => "regions",
+        "origin_group" => "origin_groups",
+        "origin" => "origins",
+        "route" => "routes",
+        "endpoint" => "endpoints",
+        _ => "certificates",
+    };
+    if section.reader.is_written(kind, text.value) {
+        return;
+    }
     let known: Vec<&str> = known.collect();
     let help = match nearest(text.value, known.iter().copied()) {
         Some(near) => format!("did you mean {near:?}?"),
-        None if known.is_empty() => String::from("there is none yet"),
+        None if known.is_empty() => {
+            format!("there is no valid [{kind}.NAME] yet: add one, or correct this name")
+        }
         None => format!("known: {}", known.join(", ")),
     };
     let note = Note::new("dangling-reference", format!("{key} {:?} does not exist", text.value));

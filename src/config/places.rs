@@ -32,7 +32,7 @@ pub fn limited<T>(
 pub fn regions(root: &Section<'_, '_>) -> Vec<Region> {
     let mut out = Vec::new();
     for (name, section) in root.named("regions") {
-        let parsed = section.parse_at(&name, Note::new("name", "").rule("FD-A6"), RegionName::parse);
+        let parsed = section.parse_at(&name, Note::name(), RegionName::parse);
         let display = section.text("display_name").map(|t| t.value.to_owned());
         let words = [
             ("active", RegionState::Active),
@@ -55,9 +55,9 @@ pub fn certificates(root: &Section<'_, '_>, limits: &Limits) -> Vec<Certificate>
     limited(&found, limits.certificates, "certificates", "certificates", root);
     let mut out = Vec::new();
     for (name, section) in found {
-        let parsed = section.parse_at(&name, Note::new("name", "").rule("FD-A6"), CertificateName::parse);
+        let parsed = section.parse_at(&name, Note::name(), CertificateName::parse);
         let domains = domain_names(&section, "domains");
-        if domains.is_empty() {
+        if !section.has("domains") || section.list("domains").is_some_and(|listed| listed.is_empty()) {
             let note =
                 Note::new("certificate-domains", format!("certificate {} covers no domain", name.value));
             section.error("domains", note.help("list the names it serves in `domains`"));
@@ -86,7 +86,15 @@ fn source(section: &Section<'_, '_>, name: &str) -> Option<CertificateSource> {
             note(format!("certificate {name} is self-signed and from files at once"));
             None
         }
-        _ => {
+        (false, Some(_), None) => {
+            note(format!("certificate {name} has a `cert_file` and no `key_file`"));
+            None
+        }
+        (false, None, Some(_)) => {
+            note(format!("certificate {name} has a `key_file` and no `cert_file`"));
+            None
+        }
+        (false, None, None) => {
             note(format!("certificate {name} has no source"));
             None
         }
@@ -276,7 +284,7 @@ pub fn endpoints(root: &Section<'_, '_>, front_door_id: &str, limits: &Limits) -
     limited(&found, limits.endpoints, "endpoints", "endpoints", root);
     let mut out = Vec::new();
     for (name, section) in found {
-        let note = Note::new("name", "").rule("FD-A6");
+        let note = Note::name();
         let parsed = section.parse_at(&name, note, |text| match EndpointName::parse(text) {
             Ok(name) if text.len() <= ENDPOINT_NAME_MAX => Ok(name),
             Ok(_) => Err(format!("an endpoint's name has at most {ENDPOINT_NAME_MAX} characters")),

@@ -1,6 +1,7 @@
 //! Reads a parsed file section by section: every value with its place, every mistake noted, none hiding another.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::Range;
 
@@ -17,6 +18,8 @@ pub struct Reader<'t> {
     text: &'t str,
     /// Byte offset of the start of every line.
     lines: Vec<usize>,
+    /// Key and name of every `[key.NAME]` met so far, those with mistakes too.
+    written: RefCell<BTreeSet<(&'static str, String)>>,
     out: RefCell<Vec<Diagnostic>>,
 }
 
@@ -32,6 +35,16 @@ pub struct Note {
 impl Note {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), help: None, rule: None }
+    }
+
+    /// For what an operator calls things; the parser's refusal is the message.
+    pub fn name() -> Self {
+        Self::new("name", "").rule("FD-A6").help("use letters, digits and hyphens, such as west-europe")
+    }
+
+    /// For a host; the parser's refusal is the message.
+    pub fn host() -> Self {
+        Self::new("host", "").help("write a DNS name or an IP address")
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -55,7 +68,8 @@ pub struct Located<T> {
 impl<'t> Reader<'t> {
     pub fn new(file: &'t str, text: &'t str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
-        Self { file, text, lines: std::iter::once(0).chain(starts).collect(), out: RefCell::default() }
+        let lines = std::iter::once(0).chain(starts).collect();
+        Self { file, text, lines, written: RefCell::default(), out: RefCell::default() }
     }
 
     /// Line and column (in characters) of a byte, from 1.
@@ -90,6 +104,11 @@ impl<'t> Reader<'t> {
             column,
             span,
         });
+    }
+
+    /// Whether `[key.NAME]` stands in the file. What a mistake of its own keeps out of the table is not missing.
+    pub fn is_written(&self, key: &str, name: &str) -> bool {
+        self.written.borrow().iter().any(|(k, n)| *k == key && n == name)
     }
 
     pub fn has_errors(&self) -> bool {
@@ -148,8 +167,10 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'t>>, wanted: &str) {
-        let message =
-            format!("`{}` is {}, not {wanted}", self.inside(key), with_article(value.get_ref().type_str()));
+        let text = self.reader.text.get(value.span()).filter(|t| t.len() <= SHOWN_MAX && !t.contains('\n'));
+        let kind = value.get_ref().type_str();
+        let is = text.map_or_else(|| with_article(kind), |text| format!("the {kind} {text}"));
+        let message = format!("`{}` is {is}, not {wanted}", self.inside(key));
         self.reader.error(&value.span(), Note::new("wrong-type", message).help(format!("write {wanted}")));
     }
 
@@ -262,10 +283,10 @@ impl<'r, 't> Section<'r, 't> {
             return None;
         };
         let mut out = Vec::with_capacity(array.len());
-        for item in array.iter() {
+        for (at, item) in array.iter().enumerate() {
             match item.get_ref().as_str() {
                 Some(text) => out.push(Located { value: text, span: item.span() }),
-                None => self.wrong_type(key, item, "a text in quotes"),
+                None => self.wrong_type(&format!("{key}[{at}]"), item, "a text in quotes"),
             }
         }
         Some(out)
@@ -287,6 +308,7 @@ impl<'r, 't> Section<'r, 't> {
         let mut out = Vec::new();
         for (name, value) in section.table.iter() {
             let at = Located { value: name.get_ref().as_ref(), span: name.span() };
+            self.reader.written.borrow_mut().insert((key, at.value.to_owned()));
             match value.get_ref().as_table() {
                 Some(table) => {
                     let path = section.inside(name.get_ref());
@@ -332,6 +354,9 @@ impl<'r, 't> Section<'r, 't> {
         if self.path.is_empty() { String::from("routes.toml") } else { format!("[{}]", self.path) }
     }
 }
+
+/// Longest value that a message repeats. Characters.
+const SHOWN_MAX: usize = 40;
 
 fn sorted(words: &[&'static str]) -> String {
     let mut words = words.to_vec();

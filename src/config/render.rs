@@ -58,7 +58,7 @@ pub fn lines(diagnostics: &Diagnostics) -> String {
             Severity::Warning => "warning",
         };
         let place = if d.line == 0 { d.file.clone() } else { format!("{}:{}:{}", d.file, d.line, d.column) };
-        let help = d.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+        let help = d.help.as_ref().map_or(String::new(), |help| format!("; {}", visible(help)));
         let rule = d.rule.map_or(String::new(), |rule| format!(" ({rule})"));
         // Writing to a string does not fail.
         let _ = writeln!(out, "{place}: {severity}[{}]: {}{rule}{help}", d.code, visible(&d.message));

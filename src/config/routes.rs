@@ -63,7 +63,7 @@ fn route(
     context: &mut Context<'_>,
     seen: &mut Seen,
 ) -> Option<Route> {
-    let parsed = section.parse_at(name, Note::new("name", "").rule("FD-A6"), RouteName::parse);
+    let parsed = section.parse_at(name, Note::name(), RouteName::parse);
     let endpoint = endpoint(section, context);
     let (http, https) = protocols(section);
     let https_redirect = section.flag("https_redirect").unwrap_or(false);
@@ -147,7 +147,9 @@ fn domains(
     let note = || {
         Note::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label")
     };
-    let texts = section.list("domains").unwrap_or_default();
+    let listed = section.list("domains");
+    let mistaken = listed.is_none() && section.has("domains");
+    let texts = listed.unwrap_or_default();
     let mut names: Vec<Located<DomainName>> =
         texts.iter().filter_map(|text| section.parse_at(text, note(), DomainName::parse)).collect();
     if section.flag("link_to_default_domain").unwrap_or(false) {
@@ -162,7 +164,7 @@ fn domains(
             ),
         }
     }
-    if names.is_empty() && texts.is_empty() {
+    if names.is_empty() && texts.is_empty() && !mistaken {
         let note = Note::new("no-domain", format!("route {} serves no domain", name.value)).rule("FD-A25");
         section
             .reader

@@ -57,7 +57,7 @@ fn profile(root: &Section<'_, '_>, settings: &mut Settings) {
         }
         id.value.clone_into(&mut settings.front_door_id);
     }
-    let note = Note::new("timeout-range", "").rule("FD-A7").help("the service accepts 16 to 240 seconds");
+    let note = Note::new("timeout-range", "").rule("FD-A7").help("choose 16 to 240 seconds");
     if let Some(timeout) = section.bounded::<OriginTimeoutS>("origin_response_timeout_s", note) {
         settings.response_timeout = timeout;
     }
