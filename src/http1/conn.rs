@@ -47,6 +47,8 @@ pub struct Conn<S> {
     encoding: Encoding,
     ended: bool,
     flushed: bool,
+    /// The connection has to end in a reset: what was sent has no other mark of being incomplete.
+    pub abort: bool,
     /// Bytes read so far, counted where they leave the socket (or TLS).
     pub bytes_in: u64,
     /// Bytes written so far.
@@ -65,6 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
             encoding: Encoding::Empty,
             ended: true,
             flushed: true,
+            abort: false,
             bytes_in: 0,
             bytes_out: 0,
         }
@@ -325,6 +328,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conn<S> {
     /// Whether the outgoing body was sent to its end.
     pub const fn sent_all(&self) -> bool {
         self.ended
+    }
+
+    /// Whether only the end of the connection tells where the outgoing body ends.
+    pub fn ends_by_closing(&self) -> bool {
+        self.encoding == Encoding::Raw
     }
 
     /// Ends the writing direction.

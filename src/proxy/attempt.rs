@@ -310,6 +310,7 @@ fn deliver_head(
     match client {
         ClientSide::H1(conn) => conn.send_head(framing, |out| inbound.write(framing, out)),
         ClientSide::H2(stream) => {
+            visit.bytes_out += head.bytes as u64;
             // A stream that was reset meanwhile shows when its body is sent.
             let _ = stream.send_head(head.status, inbound.headers(), framing == Framing::Empty);
         }
@@ -356,14 +357,13 @@ async fn upgrade(
         keep_length: false,
     };
     client.send_head(Framing::Empty, |out| inbound.write(Framing::Empty, out));
-    let before = (client.bytes_in, client.bytes_out);
+    let before = client.bytes_in;
     let lifetime = Lifetime {
         idle: std::time::Duration::from_secs(WEBSOCKET_IDLE_S),
         total: std::time::Duration::from_secs(WEBSOCKET_TOTAL_S),
     };
     let closed = tunnel(client, &mut origin, presence, lifetime).await;
-    visit.bytes_in += client.bytes_in - before.0;
-    visit.bytes_out += client.bytes_out - before.1;
+    visit.bytes_in += client.bytes_in - before;
     if closed == tunnel::Closed::Isolated {
         visit.failure = Some(Failure::Isolated);
     }

@@ -58,9 +58,10 @@ const fn origin_failed(failure: &Failure) -> bool {
     )
 }
 
-/// Heads and bodies; for WebSockets what the tunnel carried (FD-E49).
+/// Heads and bodies as they were written (HTTP/2: bodies, and heads before compression); for WebSockets what the
+/// tunnel carried as well (FD-E49).
 fn bytes(visit: &Visit<'_>) -> (u64, u64) {
-    (visit.bytes_in + visit.upload.direction.bytes, visit.bytes_out + visit.down.bytes)
+    (visit.bytes_in + visit.upload.direction.bytes, visit.bytes_out)
 }
 
 fn write(visit: &Visit<'_>, took: std::time::Duration, status: u16, bytes: (u64, u64), line: &mut Vec<u8>) {

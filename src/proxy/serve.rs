@@ -41,7 +41,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 async fn request(worker: &Worker, line: &Line, head: RequestHead, mut client: ClientSide<'_>) -> bool {
     let mut visit = Visit::begin(worker, line, head);
     worker.shared.metrics.in_flight.inc();
+    let before = client.bytes_out();
     let keep = walk(&mut visit, &mut client).await;
+    visit.bytes_out += client.bytes_out() - before;
     worker.shared.metrics.in_flight.dec();
     record::close(&visit);
     keep
@@ -130,6 +132,9 @@ async fn forward(visit: &mut Visit<'_>, client: &mut ClientSide<'_>, way: Way, c
             !close
         }
         Done::Cut => {
+            if let ClientSide::H1(conn) = client {
+                conn.abort = conn.ends_by_closing() && !conn.sent_all();
+            }
             if let ClientSide::H2(stream) = client
                 && !stream.sent_all()
             {
@@ -222,12 +227,19 @@ async fn refuse(worker: &Worker, line: &Line, conn: &mut Conn<EdgeIo>, failure: 
     };
     let mut visit = Visit::begin(worker, line, head);
     let mut client = ClientSide::H1(conn);
+    let before = client.bytes_out();
     answer::failure(&mut visit, &mut client, failure, true).await;
+    visit.bytes_out += client.bytes_out() - before;
     record::close(&visit);
 }
 
 /// Lets the client read its answer: closing with unread bytes would reset the connection under it.
 async fn linger(mut conn: Conn<EdgeIo>) {
+    if conn.abort {
+        // Closing now resets the connection. A socket that cannot be told so is closed all the same.
+        let _ = socket2::SockRef::from(conn.io().tcp()).set_linger(Some(Duration::ZERO));
+        return;
+    }
     let farewell = async {
         if poll_fn(|cx| conn.poll_flush(cx)).await.is_err()
             || poll_fn(|cx| conn.poll_shutdown(cx)).await.is_err()

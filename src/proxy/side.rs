@@ -85,6 +85,14 @@ impl ClientSide<'_> {
         }
     }
 
+    /// Bytes written to the client so far: of the connection (HTTP/1), or of the stream's body (HTTP/2).
+    pub fn bytes_out(&self) -> u64 {
+        match self {
+            Self::H1(conn) => conn.bytes_out,
+            Self::H2(stream) => stream.bytes_out(),
+        }
+    }
+
     /// Whether the response was sent to its end.
     pub fn sent_all(&self) -> bool {
         match self {

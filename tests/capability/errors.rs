@@ -135,3 +135,23 @@ fn one_word_per_line() {
     assert_eq!(edge.line(answer.reference())["errorInfo"], "NoError");
     assert_eq!(edge.metric("tidegate_errors_total"), 0.0);
 }
+
+/// The same towards HTTP/1.0, where only the end of the connection ends a body: it ends in a reset.
+#[test]
+fn broken_bodies_over_http_1_0() {
+    use std::io::{Read, Write};
+    let origin = Origin::start(|_| {
+        Reply::Last(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n".to_vec())
+    });
+    let edge = TestEdge::start(&table(origin.port(), ""));
+    let mut tcp = std::net::TcpStream::connect(edge.http).expect("a connection");
+    tcp.write_all(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n").expect("a request");
+    let mut bytes = Vec::new();
+    let ended = tcp.read_to_end(&mut bytes);
+    assert_eq!(
+        ended.map_err(|e| e.kind()),
+        Err(std::io::ErrorKind::ConnectionReset),
+        "{}",
+        String::from_utf8_lossy(&bytes)
+    );
+}

@@ -53,6 +53,11 @@ fn the_fields_of_a_line() {
     ] {
         assert_eq!(properties.get(name).and_then(|v| v.as_str()), Some(value.as_str()), "{name}");
     }
+    let number = |name: &str| properties[name].as_str().and_then(|v| v.parse::<usize>().ok());
+    let asked =
+        "GET /a?b=c HTTP/1.1\r\nHost: A.test:81\r\nUser-Agent: \"agent\"\r\nReferer: http://r/\r\n\r\n".len();
+    assert_eq!(number("requestBytes"), Some(asked), "headers and body");
+    assert_eq!(number("responseBytes"), Some(answer.head.len() + answer.body.len()), "headers and body");
     for name in ["timeToFirstByte", "timeTaken"] {
         let seconds = properties[name].as_str().expect("a text");
         assert!(seconds.split_once('.').is_some_and(|(_, d)| d.len() == 3), "{name}: {seconds}");
