@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
 use super::AdminState;
-use super::problem::Problem;
+use super::problem::{Problem, in_own_words};
 use crate::model::limits::TABLE_BYTES;
 
 /// Looks at every call before its handler, and writes mutations into the audit log.
@@ -27,7 +27,7 @@ pub async fn check(State(state): State<AdminState>, request: Request, next: Next
         return Problem::new(status, "/problems/too-large", "The body is too large", detail).into_response();
     }
     let audited = mutation.then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let response = next.run(request).await;
+    let response = in_own_words(next.run(request).await);
     if let Some((method, path)) = audited {
         let status = response.status().as_u16();
         tracing::info!(target: "tidegate::audit", %method, path, status, "admin call");
@@ -47,7 +47,10 @@ pub fn allowed(
 ) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
     let host = text(header::HOST).unwrap_or("");
-    let bearer = text(header::AUTHORIZATION).and_then(|v| v.strip_prefix("Bearer "));
+    let bearer = text(header::AUTHORIZATION)
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, given)| given.trim_start());
     if let Some(token) = token {
         let open = !mutation && address.ip().is_loopback();
         let right = bearer.is_some_and(|given| bool::from(given.as_bytes().ct_eq(token.as_bytes())));

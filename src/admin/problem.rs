@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::config::diagnostic::Diagnostics;
+use crate::model::limits::TABLE_BYTES;
 
 /// What went wrong with a call.
 #[derive(Debug, Clone, Serialize)]
@@ -46,6 +47,29 @@ impl Problem {
         let problem = Self::new(status, "/problems/table-refused", "The table was refused", detail);
         Self { diagnostics: Some(diagnostics), ..problem }
     }
+}
+
+/// What the framework answers by itself, as a problem too: a body over the limit, a method that a path does not have.
+pub fn in_own_words(response: Response) -> Response {
+    let status = response.status();
+    let detail = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => format!("a body has at most {TABLE_BYTES} bytes"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            String::from("this path does not have that method; see /v1/openapi.json")
+        }
+        _ => return response,
+    };
+    let (kind, title) = if status == StatusCode::PAYLOAD_TOO_LARGE {
+        ("/problems/too-large", "The body is too large")
+    } else {
+        ("/problems/method", "The method is not allowed")
+    };
+    let mut answer = Problem::new(status, kind, title, detail).into_response();
+    // RFC 9110 asks for it with 405.
+    answer
+        .headers_mut()
+        .extend(response.headers().get(header::ALLOW).cloned().map(|allow| (header::ALLOW, allow)));
+    answer
 }
 
 impl IntoResponse for Problem {

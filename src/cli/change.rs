@@ -64,7 +64,8 @@ fn show(answer: &Answer, format: Format) -> Verdict {
     if good { Verdict::Yes } else { Verdict::No }
 }
 
-fn outcome(body: &Value) -> String {
+/// What came of a change.
+pub fn outcome(body: &Value) -> String {
     let generation = &body["generation"];
     let mut out = match body["outcome"].as_str() {
         Some("unchanged") => format!("generation {generation} serves already, nothing to change\n"),
@@ -111,13 +112,18 @@ pub fn history(reach: &Reach) -> Ended {
         print(&answer.body.to_string());
         return Ok(Verdict::Yes);
     }
+    print(&past(&answer.body));
+    Ok(Verdict::Yes)
+}
+
+/// Generations, newest first.
+pub fn past(body: &Value) -> String {
     let mut out = String::from("GENERATION  WHEN                      BY\n");
-    for entry in answer.body["generations"].as_array().into_iter().flatten() {
+    for entry in body["generations"].as_array().into_iter().flatten() {
         let mark = if entry["current"] == json!(true) { "*" } else { " " };
         let number = entry["generation"].to_string();
         let _ = writeln!(out, "{number:>9}{mark}  {:<24}  {}", text(&entry["at"]), text(&entry["by"]));
         out.push_str(&changes(&entry["changes"]));
     }
-    print(&out);
-    Ok(Verdict::Yes)
+    out
 }

@@ -43,7 +43,7 @@ pub fn text(body: &Value) -> String {
     }
     let _ = writeln!(
         out,
-        "\n{:<28} {:<14} {:>2} {:>4}  {:<8} {:<8} {:>7}  {:>7}  {:>7}  LAST FAILURE",
+        "\n{:<28} {:<14} {:>2} {:>4}  {:<15} {:<8} {:>7}  {:>7}  {:>7}  LAST FAILURE",
         "GROUP / ORIGIN", "REGION", "P", "W", "VERDICT", "WINDOW", "LATENCY", "SINCE", "NEXT"
     );
     let mut group = "";
@@ -60,17 +60,18 @@ pub fn text(body: &Value) -> String {
         let latency =
             origin["latency_ms"].as_u64().map_or_else(|| String::from("-"), |ms| format!("{ms} ms"));
         let failure = origin["last_failure"].as_str().unwrap_or("");
-        let _ = writeln!(
-            out,
-            "  {:<26} {:<14} {:>2} {:>4}  {verdict:<8} {:<8} {latency:>7}  {:>7}  {:>7}  {failure}",
+        // A JSON number does not pad itself.
+        let (priority, weight) = (origin["priority"].to_string(), origin["weight"].to_string());
+        let line = format!(
+            "  {:<26} {:<14} {priority:>2} {weight:>4}  {verdict:<15} {:<8} {latency:>7}  {:>7}  {:>7}  {failure}",
             part(origin, "origin"),
             part(origin, "region"),
-            origin["priority"],
-            origin["weight"],
             part(origin, "window"),
             seconds(&origin["since_s"]),
             seconds(&origin["next_probe_in_s"]),
         );
+        out.push_str(line.trim_end());
+        out.push('\n');
     }
     out
 }
