@@ -220,17 +220,6 @@ async fn refused_tables() {
     assert_eq!((api.generation(), &*api.control.table().1), (1, TABLE));
 }
 
-/// A body over the limit is refused by its size, before anybody parses it.
-#[tokio::test]
-async fn too_large() {
-    let api = Api::start(None).await;
-    let body = "#".repeat(TABLE_BYTES + 1);
-    let problem =
-        api.call("PUT", "/v1/table", "If-Match: *\r\n", &body).await.problem(413, "/problems/too-large");
-    assert!(problem["detail"].as_str().is_some_and(|d| d.contains(&TABLE_BYTES.to_string())));
-    assert_eq!(api.generation(), 1);
-}
-
 /// A forced verdict acts at once, is shown as such, and ends by itself.
 #[tokio::test]
 async fn overrides_expire() {
