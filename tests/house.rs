@@ -86,7 +86,9 @@ fn pure_rooms_have_no_windows() {
 fn arrows_point_down() {
     for (rank, rooms) in ARROWS.iter().enumerate() {
         let above: Vec<&str> = ARROWS[..rank].iter().flat_map(|r| r.iter().copied()).collect();
-        for path in rooms.iter().flat_map(|room| rust_files(&root().join("src").join(room))) {
+        let files = rooms.iter().flat_map(|room| rust_files(&root().join("src").join(room)));
+        // A test may build whatever it needs.
+        for path in files.filter(|path| !shown(path).contains("tests")) {
             let text = code(&read(&path));
             for room in &above {
                 assert!(

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::{AdminState, openapi, serve};
 use crate::control::change::Control;
-use crate::model::limits::{EVENT_SUBSCRIBERS, TABLE_BYTES};
+use crate::model::limits::EVENT_SUBSCRIBERS;
 use crate::probe;
 
 /// The longest wait for anything that has to come.
