@@ -113,3 +113,57 @@ fn the_cookies_domain() {
     assert!(!set("a.test").contains("Domain="));
     assert!(set("x.w.test").contains("; Domain=w.test;"));
 }
+
+/// FD-D26: a WebSocket's session counts on its upgrade request: the cookie names the origin of the whole tunnel.
+#[test]
+fn sessions_of_websockets() {
+    use crate::harness::Client;
+    let origins = ["one", "two"].map(|name| {
+        Origin::start(move |got| {
+            if got.header("upgrade").is_some() {
+                return Reply::Echo;
+            }
+            Reply::raw(&format!("HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\n{name}"))
+        })
+    });
+    let edge = TestEdge::start(&sticky("", origins[0].port(), origins[1].port()));
+    let first = get(edge.http, "a.test", "/");
+    let session = cookie(&first).expect("a cookie");
+    for n in 0..6 {
+        let mut client = Client::plain(edge.http);
+        client.send(format!("GET /ws{n} HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nCookie: {session}\r\n\r\n"));
+        assert_eq!(client.head().expect("a head").status, 101);
+        client.send(b"ping");
+        assert_eq!(client.bytes(4).as_deref(), Some(b"ping".as_slice()));
+    }
+    let sockets = origins.map(|o| o.got().iter().filter(|g| g.line().contains("/ws")).count());
+    let holder = usize::from(first.text() == "two");
+    assert_eq!((sockets[holder], sockets[1 - holder]), (6, 0));
+}
+
+/// FD-D15, FD-D16 over HTTPS: two cookies of one value, both HttpOnly and Secure, the second with SameSite=None, and
+/// neither outlives the browser.
+#[test]
+fn cookies_over_https() {
+    let (one, two_) = (no_store("one"), no_store("two"));
+    let certificate = "[certificates.c]\ndomains = [\"a.test\"]\nself_signed = true\n";
+    let edge = TestEdge::start(&sticky(certificate, one.port(), two_.port()));
+    let mut client = crate::harness::Client::tls(edge.https, "a.test", &edge.ca());
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let answer = client.answer().expect("an answer");
+    let cookies = answer.all("set-cookie");
+    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    let value =
+        |cookie: &str| cookie.split_once('=').and_then(|(_, v)| v.split(';').next()).map(str::to_owned);
+    assert_eq!(value(cookies[0]), value(cookies[1]));
+    assert!(
+        cookies[0].starts_with("ASLBSA=0003") && cookies[0].ends_with("; Path=/; HttpOnly; Secure"),
+        "{cookies:?}"
+    );
+    assert!(
+        cookies[1].starts_with("ASLBSACORS=0003")
+            && cookies[1].ends_with("; Path=/; HttpOnly; Secure; SameSite=None"),
+        "{cookies:?}"
+    );
+    assert!(!cookies.iter().any(|c| c.contains("Expires") || c.contains("Max-Age")));
+}

@@ -126,7 +126,7 @@ fn bodies_that_break_off() {
     }
 }
 
-/// FD-L21: exactly one word; a request that succeeded in the end is NoError. FD-L20: and nothing internal was met.
+/// FD-L21: exactly one word; a request that succeeded in the end is NoError.
 #[test]
 fn one_word_per_line() {
     let origin = Origin::fixed("here");

@@ -18,10 +18,22 @@ fn shake(
     ca: &Path,
     suites: &[SupportedCipherSuite],
 ) -> Option<(ProtocolVersion, rustls::CipherSuite)> {
+    shake_with(edge, name, ca, suites, rustls::crypto::ring::ALL_KX_GROUPS.to_vec())
+}
+
+/// With the key-exchange groups that a client knows.
+fn shake_with(
+    edge: &TestEdge,
+    name: &str,
+    ca: &Path,
+    suites: &[SupportedCipherSuite],
+    kx_groups: Vec<&'static dyn rustls::crypto::SupportedKxGroup>,
+) -> Option<(ProtocolVersion, rustls::CipherSuite)> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls::pki_types::CertificateDer::pem_file_iter(ca).ok()?.flatten());
     let provider = rustls::crypto::CryptoProvider {
         cipher_suites: suites.to_vec(),
+        kx_groups,
         ..rustls::crypto::ring::default_provider()
     };
     let versions: Vec<_> = [&rustls::version::TLS12, &rustls::version::TLS13]
@@ -59,7 +71,7 @@ const AES256_12: SupportedCipherSuite = suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_
 const CHACHA_12: SupportedCipherSuite = suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
 
 /// FD-H3: the standard policies offer their suites in the edge's own order, whatever the client prefers, and no
-/// other. FD-H4: TLS12_2022 offers nothing beyond them. FD-H6: clients with P-384 or P-256 alone get through.
+/// other. FD-H4: TLS12_2022 offers nothing beyond them.
 #[test]
 fn standard_policies() {
     let origin = Origin::fixed("here");
@@ -95,6 +107,17 @@ fn customized_policies() {
     assert_eq!(ask("b.test", &[AES256_12]), None);
     // FD-H18: an apex name is a name like any other.
     assert_eq!(ask("test", &[AES256_12]).map(|s| s.0), Some(ProtocolVersion::TLSv1_2));
+}
+
+/// FD-H6: a TLS 1.3 client that knows secp384r1 or secp256r1 alone gets through.
+#[test]
+fn key_exchange_groups() {
+    use rustls::crypto::ring::kx_group::{SECP256R1, SECP384R1};
+    let origin = Origin::fixed("here");
+    let edge = TestEdge::start(&table(origin.port(), ""));
+    for group in [SECP256R1, SECP384R1] {
+        assert!(shake_with(&edge, "a.test", &edge.ca(), &[AES256_13], vec![group]).is_some(), "{group:?}");
+    }
 }
 
 /// FD-H11's reading: own certificates with any chain, with elliptic-curve keys.

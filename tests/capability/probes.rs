@@ -174,8 +174,7 @@ impl Write for Sink {
     }
 }
 
-/// FD-J6: one record per failed probe, with the fields of section J.3; none for a success (FD-M12: the verdict's own
-/// events are told as they happen).
+/// FD-J6: one record per failed probe, with the fields of section J.3.
 #[test]
 fn the_probe_log() {
     let sink = Sink::default();

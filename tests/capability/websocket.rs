@@ -14,7 +14,7 @@ fn open(edge: &TestEdge) -> (Client, crate::harness::Answer) {
 }
 
 /// FD-E45, FD-E46: works without configuration; after 101 bytes are relayed untouched. FD-E49: the line comes at the
-/// close, with protocol WS and the bytes of the whole connection. FD-D26: affinity counts on the upgrade only.
+/// close, with protocol WS and the bytes of the whole connection.
 #[test]
 fn bytes_are_relayed_untouched() {
     let origin = Origin::start(|_| Reply::Echo);

@@ -2,6 +2,7 @@
 //! A test bears the id of the rule that it fails without.
 
 mod configuration;
+mod errors;
 mod failover;
 mod health;
 mod laws;
