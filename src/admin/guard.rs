@@ -14,7 +14,7 @@ use crate::model::limits::TABLE_BYTES;
 
 /// Looks at every call before its handler, and writes mutations into the audit log.
 pub async fn check(State(state): State<AdminState>, request: Request, next: Next) -> Response {
-    let mutation = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let mutation = changes(request.method(), request.uri().path());
     let verdict = allowed(request.headers(), mutation, state.token.as_deref(), state.address);
     if let Err(problem) = verdict {
         return problem.into_response();
@@ -33,6 +33,12 @@ pub async fn check(State(state): State<AdminState>, request: Request, next: Next
         tracing::info!(target: "tidegate::audit", %method, path, status, "admin call");
     }
     response
+}
+
+/// Whether a call may change something: explain and check only answer.
+fn changes(method: &Method, path: &str) -> bool {
+    let answers = matches!(*method, Method::GET | Method::HEAD);
+    !(answers || *method == Method::POST && matches!(path, "/v1/explain" | "/v1/table/check"))
 }
 
 /// Whether a call may go on.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::{AppError, bind_help};
 use crate::admin::{self, AdminState};
 use crate::ambient;
-use crate::config::EdgeSettings;
+use crate::config::{AccessLog as Target, EdgeSettings};
 use crate::control::change::{Control, Start};
 use crate::control::event::Event;
 use crate::model::route::Scheme;
@@ -99,11 +99,13 @@ impl Edge {
     pub fn start(control: Arc<Control>, sockets: Sockets) -> Result<Self, AppError> {
         let settings = control.edge().clone();
         let started = |what: &'static str| move |cause| AppError::Start { what, cause };
-        let log = AccessLog::start(settings.access_log.clone(), control.metrics().lines_dropped.clone());
+        let target = match settings.access_log.clone() {
+            Target::File(path) => Target::File(control.folder().join(path)),
+            other => other,
+        };
+        let log = AccessLog::start(target, control.metrics().lines_dropped.clone());
         let log = log.map_err(started("the access log cannot be opened"))?;
-        let token = settings.admin_token_file.as_ref().map(std::fs::read_to_string).transpose();
-        let token =
-            token.map_err(started("[edge] admin_token_file cannot be read"))?.map(|t| t.trim().to_owned());
+        let token = token(&control).map_err(started("[edge] admin_token_file cannot be used"))?;
         let addresses =
             |wanted| sockets.bound.iter().filter(|b| b.scheme == wanted).map(|b| b.address).collect();
         let (http, https): (Vec<SocketAddr>, Vec<SocketAddr>) =
@@ -223,6 +225,18 @@ impl Drop for Edge {
         self.drain.send_replace(true);
         self.end();
     }
+}
+
+/// The admin API's token, where a file for it is named.
+fn token(control: &Control) -> io::Result<Option<String>> {
+    let Some(file) = &control.edge().admin_token_file else { return Ok(None) };
+    let path = control.folder().join(file);
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let token = std::fs::read_to_string(&path).map_err(named)?.trim().to_owned();
+    if token.is_empty() {
+        return Err(io::Error::other(format!("{}: there is no token in it", path.display())));
+    }
+    Ok(Some(token))
 }
 
 /// FD-C29, where `[probe] idle_slowdown` is set: an edge without client traffic probes less often.

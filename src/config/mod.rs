@@ -6,6 +6,7 @@ mod edge;
 mod expects;
 mod groups;
 mod lint;
+mod nearest;
 mod places;
 mod reader;
 pub mod render;
@@ -23,7 +24,8 @@ use crate::model::limits::TABLE_BYTES;
 use crate::model::router::Router;
 use crate::model::table::Table;
 use diagnostic::Diagnostics;
-use reader::{Located, Note, Reader, Section, nearest};
+use nearest::nearest;
+use reader::{Located, Note, Reader, Section};
 
 /// `[edge]`: what needs a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]

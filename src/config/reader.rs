@@ -1,6 +1,6 @@
 //! Reads a parsed file section by section: every value with its place, every mistake noted, none hiding another.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::Range;
@@ -9,7 +9,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::nearest::nearest;
 use crate::model::bounds::OutOfRange;
+
+/// Mistakes that are told one by one; a hostile file may have millions.
+const MISTAKES_MAX: usize = 200;
 
 /// Collects diagnostics of one file.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct Reader<'t> {
     /// Key and name of every `[key.NAME]` met so far, those with mistakes too.
     written: RefCell<BTreeSet<(&'static str, String)>>,
     out: RefCell<Vec<Diagnostic>>,
+    untold: Cell<usize>,
 }
 
 /// A mistake in the making.
@@ -69,7 +74,7 @@ impl<'t> Reader<'t> {
     pub fn new(file: &'t str, text: &'t str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(starts).collect();
-        Self { file, text, lines, written: RefCell::default(), out: RefCell::default() }
+        Self { file, text, lines, written: RefCell::default(), out: RefCell::default(), untold: Cell::new(0) }
     }
 
     /// Line and column (in characters) of a byte, from 1.
@@ -93,17 +98,11 @@ impl<'t> Reader<'t> {
         let (line, column) = self.place(span.start);
         let Note { code, message, help, rule } = note;
         let (file, span) = (self.file.to_owned(), Some(span.clone()));
-        self.out.borrow_mut().push(Diagnostic {
-            severity,
-            code,
-            message,
-            help,
-            rule,
-            file,
-            line,
-            column,
-            span,
-        });
+        let mut out = self.out.borrow_mut();
+        if out.len() >= MISTAKES_MAX {
+            return self.untold.set(self.untold.get() + 1);
+        }
+        out.push(Diagnostic { severity, code, message, help, rule, file, line, column, span });
     }
 
     /// Whether `[key.NAME]` stands in the file. What a mistake of its own keeps out of the table is not missing.
@@ -118,6 +117,23 @@ impl<'t> Reader<'t> {
     /// All of them, in the order of the file.
     pub fn finish(self) -> Diagnostics {
         let mut all = self.out.into_inner();
+        let (untold, last) = (self.untold.get(), all.iter().map(|d| (d.line, d.column)).max());
+        if let (1.., Some((line, column))) = (untold, last) {
+            let message = format!("{untold} more mistakes are not told");
+            let help = Some(String::from("mend these first"));
+            let (severity, file) = (Severity::Error, self.file.to_owned());
+            all.push(Diagnostic {
+                severity,
+                code: "many-mistakes",
+                message,
+                help,
+                rule: None,
+                file,
+                line,
+                column,
+                span: None,
+            });
+        }
         all.sort_by_key(|d| (d.line, d.column));
         all.dedup();
         Diagnostics(all)
@@ -370,26 +386,4 @@ fn with_article(kind: &str) -> String {
         "integer" | "array" | "offset date-time" => format!("an {kind}"),
         _ => format!("a {kind}"),
     }
-}
-
-/// The candidate that a typist most likely meant: at most a third of the letters differ.
-pub fn nearest<'w>(word: &str, candidates: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    let limit = (word.len() / 3).max(1);
-    candidates.map(|c| (distance(word, c), c)).filter(|(d, _)| *d <= limit).min().map(|(_, c)| c)
-}
-
-/// Letters to insert, delete or replace. Both words are keys or names, so short ones; longer ones are cut.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(96).collect(), b.chars().take(96).collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

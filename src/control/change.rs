@@ -1,6 +1,6 @@
 //! Every change of what serves, as one function each, behind one lock that the data path never takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::room::{Room, material};
 use crate::ambient;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::diff::Change;
-use crate::config::{self, EdgeSettings};
+use crate::config::{self, Checked, EdgeSettings};
 use crate::health::monitor::{Monitor, OriginReport, ProbeOrder, ProbeResult};
 use crate::model::bounds::Percent;
 use crate::model::limits::{EVENT_QUEUE, PROBES_IN_FLIGHT};
@@ -68,6 +68,8 @@ pub struct Control {
     room: Mutex<Room>,
     live: Arc<Live>,
     metrics: Arc<Metrics>,
+    file: String,
+    folder: PathBuf,
     edge: EdgeSettings,
     events: broadcast::Sender<Arc<Event>>,
     probes: Notify,
@@ -99,8 +101,8 @@ impl Control {
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let live = publisher.live().clone();
         let room = Room {
-            file,
-            folder,
+            file: file.clone(),
+            folder: folder.clone(),
             edge: checked.edge.clone(),
             text,
             publisher,
@@ -112,7 +114,7 @@ impl Control {
         };
         room.show();
         let (edge, probes) = (checked.edge, Notify::new());
-        Ok(Arc::new(Self { room: Mutex::new(room), live, metrics, edge, events, probes }))
+        Ok(Arc::new(Self { room: Mutex::new(room), live, metrics, file, folder, edge, events, probes }))
     }
 
     /// A panic under the lock would have left whole values behind: every change publishes last.
@@ -132,11 +134,18 @@ impl Control {
         &self.edge
     }
 
+    /// Where relative paths of the table start.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The whole change. `base`: the generation that the writer started from; None: whatever serves.
     pub fn apply(&self, text: &str, base: Option<Generation>, by: &str) -> Outcome {
         let started = ambient::now();
+        // Reading takes as long as the text is long: it happens before anybody has to wait for it.
+        let read = config::read(&self.file, text);
         let mut room = self.room();
-        let outcome = attempt(&mut room, text, base, by);
+        let outcome = attempt(&mut room, text, read, base, by);
         let word = match &outcome {
             Outcome::Applied { generation, changes, .. } => {
                 room.tell(Event::Swap {
@@ -170,8 +179,9 @@ impl Control {
 
     /// The gate without the swap: what `apply` would answer.
     pub fn check(&self, text: &str) -> Outcome {
+        let read = config::read(&self.file, text);
         let room = self.room();
-        match prepare(&room, text) {
+        match read.and_then(|checked| prepare(&room, checked)) {
             Err(diagnostics) => Outcome::Refused(diagnostics),
             Ok(ready) if ready.same => Outcome::Unchanged(room.generation()),
             Ok(ready) => Outcome::Applied {
@@ -350,12 +360,18 @@ impl Control {
     }
 }
 
-fn attempt(room: &mut Room, text: &str, base: Option<Generation>, by: &str) -> Outcome {
+fn attempt(
+    room: &mut Room,
+    text: &str,
+    read: Result<Checked, Diagnostics>,
+    base: Option<Generation>,
+    by: &str,
+) -> Outcome {
     let current = room.generation();
     if let Some(base) = base.filter(|base| *base != current) {
         return Outcome::Conflict { base, current };
     }
-    let ready = match prepare(room, text) {
+    let ready = match read.and_then(|checked| prepare(room, checked)) {
         Ok(ready) => ready,
         Err(diagnostics) => return Outcome::Refused(diagnostics),
     };

@@ -1,11 +1,11 @@
-//! The gate before a swap: check, compare with what serves, load what the table names. Nothing here changes anything.
+//! The gate before a swap: compare with what serves, load what the table names. Nothing here changes anything.
 
 use std::sync::Arc;
 
 use super::room::{Room, material};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::diff::{Change, diff};
-use crate::config::{self, Checked, EdgeSettings};
+use crate::config::{Checked, EdgeSettings};
 use crate::model::table::Table;
 use crate::tls::material::Material;
 
@@ -19,9 +19,9 @@ pub struct Ready {
     pub warnings: Diagnostics,
 }
 
-/// Check, compare with what serves, load what it names.
-pub fn prepare(room: &Room, text: &str) -> Result<Ready, Diagnostics> {
-    let Checked { edge, table, warnings } = config::read(&room.file, text)?;
+/// Compares a file that was read with what serves, and loads what it names.
+pub fn prepare(room: &Room, checked: Checked) -> Result<Ready, Diagnostics> {
+    let Checked { edge, table, warnings } = checked;
     needs_restart(room, &edge)?;
     let pinned = room.pinned();
     let same = *pinned.snapshot.table == table;

@@ -1,8 +1,6 @@
 //! Sends what health asks for, on a runtime that no request uses.
 
 pub mod http;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

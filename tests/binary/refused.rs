@@ -81,7 +81,7 @@ fn a_token_that_cannot_be_read() {
     let folder = Folder::new();
     let text = table(&[9001]).replace("workers", "admin_token_file = \"token\"\nworkers");
     folder.write("routes.toml", &text);
-    refused(&folder).said(&["[edge] admin_token_file cannot be read", "token"]);
+    refused(&folder).said(&["[edge] admin_token_file cannot be used", "token"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! An origin that does what a test says, and remembers what it was sent, byte for byte.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -69,7 +70,8 @@ pub struct Origin {
     pub connections: Arc<AtomicUsize>,
     got: Arc<Mutex<Vec<Got>>>,
     stop: Arc<AtomicBool>,
-    open: Arc<Mutex<Vec<TcpStream>>>,
+    /// Connections that are open, by their number.
+    open: Arc<Mutex<BTreeMap<usize, TcpStream>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -83,7 +85,7 @@ impl Origin {
         let listener = TcpListener::bind(address).expect("a port");
         let address = listener.local_addr().expect("an address");
         let (connections, got) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let (stop, open) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (stop, open) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(BTreeMap::new())));
         let script: Script = Arc::new(script);
         let shared = (connections.clone(), got.clone(), stop.clone(), open.clone());
         let thread = std::thread::spawn(move || {
@@ -92,14 +94,15 @@ impl Origin {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                connections.fetch_add(1, Ordering::SeqCst);
-                open.lock().expect("no panic").push(stream.try_clone().expect("a copy"));
-                let (script, got) = (script.clone(), got.clone());
+                let number = connections.fetch_add(1, Ordering::SeqCst);
+                open.lock().expect("no panic").insert(number, stream.try_clone().expect("a copy"));
+                let (script, got, open) = (script.clone(), got.clone(), open.clone());
                 std::thread::spawn(move || {
-                    let closing = stream.try_clone().expect("a copy");
                     serve(stream, &script, &got);
-                    // The copies that are kept for the end would hold it open.
-                    let _ = closing.shutdown(Shutdown::Both);
+                    // The copy that is kept for the end would hold it open.
+                    if let Some(copy) = open.lock().expect("no panic").remove(&number) {
+                        let _ = copy.shutdown(Shutdown::Both);
+                    }
                 });
             }
         });
@@ -129,9 +132,12 @@ impl Drop for Origin {
         self.stop.store(true, Ordering::SeqCst);
         // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
-        for stream in self.open.lock().expect("no panic").drain(..) {
+        // A test that has failed already must not fail twice.
+        let open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for stream in open.values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
+        drop(open);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
