@@ -143,24 +143,19 @@ async fn once(
         body_max,
         method: &method,
     };
-    let head = exchange.head(|client, head| relay_interim(client, head, version)).await;
-    visit.upload = upload;
-    let head = head?;
-    if head.status == 101 {
-        return upgrade(visit, client, presence, side, &head, websocket).await;
-    }
-    let closes = close || visit.worker.shared.draining.load(std::sync::atomic::Ordering::Relaxed);
-    let reusable = deliver_head(visit, client, way, pick, &head, closes);
-    let mut upload = std::mem::take(&mut visit.upload);
-    let mut exchange = Exchange {
-        client,
-        origin: &mut side,
-        upload: &mut upload,
-        presence,
-        patience,
-        body_max,
-        method: &method,
+    let head = match exchange.head(|client, head| relay_interim(client, head, version)).await {
+        Ok(head) if head.status == 101 => {
+            visit.upload = upload;
+            return upgrade(visit, client, presence, side, &head, websocket).await;
+        }
+        Ok(head) => head,
+        Err(failure) => {
+            visit.upload = upload;
+            return Err(failure);
+        }
     };
+    let closes = close || visit.worker.shared.draining.load(std::sync::atomic::Ordering::Relaxed);
+    let reusable = deliver_head(visit, exchange.client, way, pick, &head, closes);
     let delivered = exchange.body(&mut visit.down).await;
     let complete = upload.complete();
     visit.upload = upload;

@@ -9,6 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ProtocolVersion, SupportedCipherSuite};
 
+use crate::harness::secure::SecureOrigin;
 use crate::harness::{Origin, TestEdge};
 
 /// What came of a handshake with these suites on offer, in the client's order.
@@ -159,46 +160,9 @@ fn own_chains() {
 /// host header, no SNI for an address, no client certificate unless one is set.
 #[test]
 fn what_an_origin_sees() {
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let params =
-        rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("names");
-    let cert = params.self_signed(&key).expect("a certificate");
-    let folder = tempfile::tempdir().expect("a folder");
-    let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, cert.pem()).expect("a file");
-    let (sent, received) = std::sync::mpsc::channel();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let der = cert.der().clone();
-    std::thread::spawn(move || {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Arc::new(AnyClient(provider.clone()));
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS12])
-            .expect("a version")
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(vec![der], rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-            .expect("a pair");
-        let config = Arc::new(config);
-        for tcp in listener.incoming().map_while(Result::ok) {
-            let mut tls = rustls::StreamOwned::new(
-                rustls::ServerConnection::new(config.clone()).expect("a connection"),
-                tcp,
-            );
-            if tls.read(&mut [0; 4096]).is_ok() {
-                let certificates = tls.conn.peer_certificates().map_or(0, <[_]>::len);
-                let told =
-                    (tls.conn.server_name().map(str::to_owned), certificates, tls.conn.protocol_version());
-                let _ = tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-                tls.conn.send_close_notify();
-                let _ = tls.flush();
-                if sent.send(told).is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    let ca_line = format!("ca_file = {:?}\nhost_header = \"other.test\"", ca.display().to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let origin = SecureOrigin::start(&[&rustls::version::TLS12], Some(Arc::new(AnyClient(provider))));
+    let (port, ca_line) = (origin.port, format!("{}\nhost_header = \"other.test\"", origin.trusted()));
     for (host, client, sni, certificates) in [
         ("localhost", "", Some("localhost"), 0),
         ("127.0.0.1", "", None, 0),
@@ -210,12 +174,9 @@ fn what_an_origin_sees() {
              [routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"https_only\"\n"
         ));
         assert_eq!(crate::harness::get(edge.http, "a.test", "/").status, 200, "{host} {client}");
-        let told = received.recv().expect("a handshake");
-        assert_eq!(
-            told,
-            (sni.map(str::to_owned), certificates, Some(ProtocolVersion::TLSv1_2)),
-            "{host} {client}"
-        );
+        let seen = origin.handshakes.recv().expect("a handshake");
+        let told = (seen.sni.as_deref(), seen.client_certificates, seen.version);
+        assert_eq!(told, (sni, certificates, Some(ProtocolVersion::TLSv1_2)), "{host} {client}");
     }
 }
 

@@ -13,6 +13,8 @@ use tidegate::model::name::HostName;
 use tidegate::model::route::Scheme;
 use tidegate::probe::http::{Told, probe};
 
+use crate::harness::secure::{ANY, SecureOrigin};
+
 /// A server that gives every connection the same bytes, and tells what it was sent, connection by connection.
 fn server(answer: &'static str) -> (u16, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -114,42 +116,10 @@ fn what_counts() {
 /// FD-C7: a probe over HTTPS checks the certificate as traffic does. FD-C6: and its TLS session is a new one.
 #[test]
 fn probes_over_tls() {
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
-    let cert = params.self_signed(&key).expect("a certificate");
-    let config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![cert.der().clone()],
-                rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            )
-            .expect("a pair");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let kinds = Arc::new(Mutex::new(Vec::new()));
-    let seen = kinds.clone();
-    std::thread::spawn(move || {
-        let config = Arc::new(config);
-        for tcp in listener.incoming().map_while(Result::ok) {
-            let mut tls = rustls::StreamOwned::new(
-                rustls::ServerConnection::new(config.clone()).expect("a connection"),
-                tcp,
-            );
-            if tls.read(&mut [0; 4096]).is_ok() {
-                seen.lock().expect("no panic").push(tls.conn.handshake_kind());
-                let _ = tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-            }
-        }
-    });
-    let folder = tempfile::tempdir().expect("a folder");
-    let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, cert.pem()).expect("a file");
+    let origin = SecureOrigin::start(&ANY, None);
+    let (port, trusted) = (origin.port, origin.trusted());
     let order = order(Scheme::Https, port, ProbeMethod::Head);
     assert!(matches!(ask(&order, "").outcome, Err(ProbeFailure::Tls { .. })));
-    let trusted = format!("ca_file = {:?}", ca.display().to_string());
     for _ in 0..2 {
         assert!(ask(&order, &trusted).outcome.is_ok());
     }
@@ -157,7 +127,8 @@ fn probes_over_tls() {
     assert!(
         matches!(ask(&order, &wrong).outcome, Err(ProbeFailure::Tls { detail }) if detail.contains("not valid for name"))
     );
-    assert!(kinds.lock().expect("no panic").iter().all(|k| *k == Some(rustls::HandshakeKind::Full)));
+    let kinds: Vec<_> = origin.handshakes.try_iter().map(|seen| seen.kind).collect();
+    assert_eq!(kinds, [Some(rustls::HandshakeKind::Full); 2]);
 }
 
 /// Where log lines go while a test looks at them.

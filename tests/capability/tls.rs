@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 
 use crate::harness::client::tls_config;
+use crate::harness::secure::{ANY, SecureOrigin};
 use crate::harness::{Client, Origin, TestEdge};
 
 fn table(port: u16) -> String {
@@ -167,49 +168,15 @@ fn certificates_are_exchanged() {
 /// `extra_roots`, it serves (FD-H22, FD-H27).
 #[test]
 fn origins_over_tls() {
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
-    let cert = params.self_signed(&key).expect("a certificate");
-    let server =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![cert.der().clone()],
-                rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            )
-            .expect("a pair");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    std::thread::spawn(move || {
-        use std::io::{Read, Write};
-        let server = Arc::new(server);
-        for tcp in listener.incoming().map_while(Result::ok) {
-            let server = server.clone();
-            std::thread::spawn(move || {
-                let mut tls = rustls::StreamOwned::new(
-                    rustls::ServerConnection::new(server).expect("a connection"),
-                    tcp,
-                );
-                let mut bytes = [0; 4096];
-                while let Ok(1..) = tls.read(&mut bytes) {
-                    let _ = tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecure");
-                }
-            });
-        }
-    });
-    let folder = tempfile::tempdir().expect("a folder");
-    let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, cert.pem()).expect("a file");
+    let origin = SecureOrigin::start(&ANY, None);
+    let (port, ca_line) = (origin.port, origin.trusted());
     let text = |settings: &str, keys: &str| {
         format!(
             "{settings}[origin_groups.g.origins.o]\nhost = \"127.0.0.1\"\nhttps_port = {port}\n{keys}\n\
              [routes.r]\ndomains = [\"a.test\"]\norigin_group = \"g\"\nforwarding_protocol = \"https_only\"\n"
         )
     };
-    let ca_line = format!("ca_file = {:?}", ca.display().to_string());
-    let roots = format!("[tls]\nextra_roots = [{:?}]\n", ca.display().to_string());
+    let roots = format!("[tls]\nextra_roots = [{:?}]\n", origin.ca().display().to_string());
     for (settings, keys, status, word) in [
         ("", "", 502, "SSLInvalidRootCA"),
         ("[compat]\nerror_codes = \"legacy\"\n", "", 503, "SSLInvalidRootCA"),

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod edge;
 pub mod origin;
+pub mod secure;
 
 pub use client::{Answer, Client, exchange, get};
 pub use edge::TestEdge;
