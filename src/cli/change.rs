@@ -38,7 +38,7 @@ pub fn apply(args: &ApplyArgs, reach: &Reach) -> Ended {
         let base = args.base.map_or_else(|| String::from("*"), |b| format!("\"{b}\""));
         client.call("PUT", "/v1/table", &[toml, ("If-Match", &base)], Some(&text))?
     };
-    Ok(show(&answer, reach.format))
+    Ok(show(&answer, reach.format, Some(&args.file.display().to_string())))
 }
 
 pub fn rollback(args: &RollbackArgs, reach: &Reach) -> Ended {
@@ -49,17 +49,18 @@ pub fn rollback(args: &RollbackArgs, reach: &Reach) -> Ended {
         &[("Content-Type", "application/json")],
         Some(&body),
     )?;
-    Ok(show(&answer, reach.format))
+    Ok(show(&answer, reach.format, None))
 }
 
-fn show(answer: &Answer, format: Format) -> Verdict {
+/// `file`: what the user called the table; the edge knows it by the name of its own.
+fn show(answer: &Answer, format: Format, file: Option<&str>) -> Verdict {
     let good = answer.status < 300;
     if format == Format::Json {
         print(&answer.body.to_string());
     } else if good {
         print(&outcome(&answer.body));
     } else {
-        eprintln!("{}", refusal(answer));
+        eprintln!("{}", refusal(answer, file));
     }
     if good { Verdict::Yes } else { Verdict::No }
 }
@@ -105,7 +106,7 @@ fn changes(list: &Value) -> String {
 pub fn history(reach: &Reach) -> Ended {
     let answer = Client::new(reach)?.call("GET", "/v1/history", &[], None)?;
     if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer));
+        eprintln!("{}", refusal(&answer, None));
         return Ok(Verdict::No);
     }
     if reach.format == Format::Json {

@@ -90,17 +90,18 @@ fn admin_of(path: &Path) -> Option<String> {
     Some(format!("http://{}", checked.edge.admin))
 }
 
-/// What a refusal says, for stderr.
-pub fn refusal(answer: &Answer) -> String {
+/// What a refusal says, for stderr. `file`: the name that diagnostics are to show instead of the edge's own.
+pub fn refusal(answer: &Answer, file: Option<&str>) -> String {
     let text = |key: &str| answer.body[key].as_str().unwrap_or("").to_owned();
     let mut out = format!("{}: {}", text("title"), text("detail"));
     for diagnostic in answer.body["diagnostics"].as_array().into_iter().flatten() {
         let part = |key: &str| diagnostic[key].as_str().unwrap_or("").to_owned();
         let help = diagnostic["help"].as_str().map_or(String::new(), |help| format!("; {help}"));
         let rule = diagnostic["rule"].as_str().map_or(String::new(), |rule| format!(" ({rule})"));
+        let name = file.map_or_else(|| part("file"), str::to_owned);
         let place = match diagnostic["line"].as_u64() {
-            Some(0) | None => part("file"),
-            Some(line) => format!("{}:{line}:{}", part("file"), diagnostic["column"]),
+            Some(0) | None => name,
+            Some(line) => format!("{name}:{line}:{}", diagnostic["column"]),
         };
         out.push_str(&format!(
             "\n  {place}: {}[{}]: {}{rule}{help}",

@@ -52,7 +52,7 @@ fn live(args: &ExplainArgs, reach: &Reach) -> Result<Option<Value>, Trouble> {
     let json = [("Content-Type", "application/json")];
     let answer = Client::new(reach)?.call("POST", "/v1/explain", &json, Some(&question.to_string()))?;
     if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer));
+        eprintln!("{}", refusal(&answer, None));
         return Ok(None);
     }
     Ok(Some(answer.body))

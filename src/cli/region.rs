@@ -45,7 +45,7 @@ pub fn run(args: &RegionArgs, reach: &Reach) -> Ended {
         Some(&body.to_string()),
     )?;
     if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer));
+        eprintln!("{}", refusal(&answer, None));
         return Ok(Verdict::No);
     }
     if reach.format == Format::Json {

@@ -10,7 +10,7 @@ use super::{Ended, Format, Reach, Verdict, print};
 pub fn run(reach: &Reach) -> Ended {
     let answer = Client::new(reach)?.call("GET", "/v1/health", &[], None)?;
     if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer));
+        eprintln!("{}", refusal(&answer, None));
         return Ok(Verdict::No);
     }
     match reach.format {

@@ -232,7 +232,7 @@ fn refusal_text() {
               "help": null, "rule": null, "file": "routes.toml", "line": 0, "column": 0 },
         ],
     });
-    insta::assert_snapshot!(refusal(&Answer { status: 422, body }), @r"
+    insta::assert_snapshot!(refusal(&Answer { status: 422, body }, None), @r"
     The table was refused: 2 mistakes, nothing was changed
       routes.toml:14:10: error[weight-range]: weight 0 is outside 1..=1000 (FD-D10); to stop traffic to an origin, set `enabled = false`
       routes.toml: error[edge-needs-restart]: [edge] http differs from what this edge was started with
