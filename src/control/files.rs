@@ -1,7 +1,7 @@
 //! Files that change: routes.toml and the certificates. Folders are watched, so that renames and symlink swaps are
 //! seen; a burst of events is one change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -97,30 +97,35 @@ fn folder(path: &Path) -> PathBuf {
     }
 }
 
-/// Whatever happened in a folder: only what the files say counts.
+/// Whatever happened in a folder: only what the files say counts. What is returned is what was looked at here, so
+/// that a file which changes meanwhile is seen as changed at its own event.
 fn follow(control: &Control, config: &Path, last: Said) -> Said {
-    let now = Said::now(control, config);
+    let mut now = Said::now(control, config);
     if now.table != last.table {
         reload(control, config, "file");
     }
     if now.certificates != last.certificates {
         control.reload_certificates();
     }
-    Said::now(control, config)
+    // A new table may name other files, which it has just read.
+    for path in control.live().pin().tls.watched() {
+        now.certificates.entry(path.clone()).or_insert_with(|| std::fs::read(path).ok());
+    }
+    now
 }
 
 /// What the files say.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     table: Option<Vec<u8>>,
-    certificates: Vec<Option<Vec<u8>>>,
+    certificates: BTreeMap<PathBuf, Option<Vec<u8>>>,
 }
 
 impl Said {
     fn now(control: &Control, config: &Path) -> Self {
         let read = |path: &Path| std::fs::read(path).ok();
         let pinned = control.live().pin();
-        let certificates = pinned.tls.watched().iter().map(|path| read(path)).collect();
+        let certificates = pinned.tls.watched().iter().map(|path| (path.clone(), read(path))).collect();
         Self { table: read(config), certificates }
     }
 }
