@@ -175,7 +175,9 @@ fn a_route_has_a_domain() {
 fn redirect_needs_both_protocols() {
     let text = |protocols: &str| with("") + &format!("https_redirect = true\nprotocols = {protocols}\n");
     assert!(table(&text("[\"http\", \"https\"]")).routes[0].https_redirect);
-    assert_eq!(only(&text("[\"https\"]")), ("redirect-protocols", Some("FD-A26")));
+    for one in ["[\"https\"]", "[\"http\"]"] {
+        assert_eq!(only(&text(one)), ("redirect-protocols", Some("FD-A26")), "{one}");
+    }
 }
 
 /// FD-A27: one (protocol, host, pattern) belongs to one route. FD-B13: patterns that differ in case are the same.
