@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::reader::{Located, Note, Section};
 use crate::model::domain::{
-    Certificate, CertificateId, CertificateSource, Domain, DomainId, DomainName, MinimumTls, Suite12,
-    Suite13, TlsPolicy, Validation,
+    Certificate, CertificateId, CertificateSource, Domain, DomainId, DomainName, MinimumTls,
+    RESERVED_CERTIFICATES, Suite12, Suite13, TlsPolicy, Validation,
 };
 use crate::model::limits::Limits;
 use crate::model::name::{CertificateName, EndpointName, HostName, RegionName};
@@ -75,11 +75,19 @@ fn source(section: &Section<'_, '_>, name: &str) -> Option<CertificateSource> {
     let self_signed = section.flag("self_signed").unwrap_or(false);
     let cert = section.text("cert_file").map(|t| PathBuf::from(t.value));
     let key = section.text("key_file").map(|t| PathBuf::from(t.value));
+    // Some file systems take `CA.key` for `ca.key`.
+    let reserved = RESERVED_CERTIFICATES.iter().any(|own| own.eq_ignore_ascii_case(name));
     let note = |message: String| {
         let help = "write either `self_signed = true`, or both `cert_file` and `key_file`";
         section.reader.error(&section.span, Note::new("certificate-source", message).help(help));
     };
     match (self_signed, cert, key) {
+        (true, None, None) if reserved => {
+            let message = format!("certificate name {name} belongs to the development authority's own files");
+            let help = "name it otherwise, or give `cert_file` and `key_file`";
+            section.reader.error(&section.span, Note::new("certificate-reserved", message).help(help));
+            None
+        }
         (true, None, None) => Some(CertificateSource::SelfSigned),
         (false, Some(cert), Some(key)) => Some(CertificateSource::Files { cert, key }),
         (true, ..) => {

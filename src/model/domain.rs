@@ -114,6 +114,12 @@ pub struct Domain {
     pub validation: Validation,
 }
 
+/// The leaf for clients that name no host, or one that is not configured (FD-H15).
+pub const DEFAULT_CERTIFICATE: &str = "tidegate-default";
+
+/// Names that no self-signed certificate may bear: its files would replace those of the authority or the default leaf.
+pub const RESERVED_CERTIFICATES: [&str; 2] = ["ca", DEFAULT_CERTIFICATE];
+
 /// Where a certificate comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CertificateSource {

@@ -163,3 +163,61 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), AuthorityError> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn domains(names: &[&str]) -> Vec<DomainName> {
+        names.iter().map(|name| DomainName::parse(name).expect("a domain")).collect()
+    }
+
+    /// The authority and a leaf are made once; other domains make another leaf under the same authority.
+    #[test]
+    fn made_once_and_reused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = leaf(folder.path(), "edge", &domains(&["a.test", "b.test"])).expect("a leaf");
+        let authority = fs::read_to_string(folder.path().join("ca.pem")).expect("ca.pem");
+        let again = leaf(folder.path(), "edge", &domains(&["b.test", "a.test"])).expect("a leaf");
+        assert_eq!((&again.chain, &again.key), (&first.chain, &first.key));
+
+        let other = leaf(folder.path(), "edge", &domains(&["a.test"])).expect("a leaf");
+        assert_ne!(other.key, first.key);
+        assert!(other.chain.ends_with(&authority), "the same authority signs");
+    }
+
+    /// Keys are for their owner's eyes, in a folder of the owner's, and nothing half-written stays beside them.
+    #[test]
+    fn keys_are_private() {
+        let outer = tempfile::tempdir().expect("a folder");
+        let folder = outer.path().join("certs");
+        leaf(&folder, "edge", &domains(&["a.test"])).expect("a leaf");
+        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        let mut files: Vec<_> = fs::read_dir(&folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), mode(&path)))
+            .collect();
+        files.sort_unstable();
+        let own = |name: &str, mode| (name.to_owned(), mode);
+        assert_eq!(
+            files,
+            [own("ca.key", 0o600), own("ca.pem", 0o644), own("edge.key", 0o600), own("edge.pem", 0o644)]
+        );
+    }
+
+    /// An authority that cannot be read is told of by its path and left as it is: clients may trust it.
+    #[test]
+    fn a_broken_authority_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        leaf(folder.path(), "edge", &domains(&["a.test"])).expect("a leaf");
+        let key = folder.path().join("ca.key");
+        fs::write(&key, "no key").expect("written");
+        let error = leaf(folder.path(), "edge", &domains(&["a.test"])).expect_err("no authority");
+        assert!(error.to_string().contains("ca.key"), "{error}");
+        assert_eq!(fs::read_to_string(&key).expect("ca.key"), "no key");
+    }
+}

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use super::origin::{OriginTlsConfig, Recipe};
 use super::{authority, policy};
 use crate::config::diagnostic::Diagnostics;
-use crate::model::domain::{Certificate, CertificateSource, DomainName, TlsPolicy};
+use crate::model::domain::{Certificate, CertificateSource, DEFAULT_CERTIFICATE, DomainName, TlsPolicy};
 use crate::model::group::{OriginHttp, OriginId, OriginTls};
 use crate::model::name::HostName;
 use crate::model::table::Table;
@@ -36,9 +36,6 @@ pub struct Material {
     origins: Vec<OriginTlsConfig>,
     watched: Vec<PathBuf>,
 }
-
-/// Name of the certificate for clients that name no host, or none that is configured (FD-H15).
-pub const DEFAULT_CERTIFICATE: &str = "tidegate-default";
 
 /// Where files are.
 #[derive(Debug, Clone, Copy)]
