@@ -2,14 +2,14 @@
 
 use bytes::BufMut;
 
-use super::connect::{Connected, Wish, connect};
+use super::connect::{Carrier, Connected, Wish, connect};
 use super::deliver::{Inbound, framing, put_status_line};
 use super::exchange::{Delivered, Exchange, Patience};
 use super::fail::{Failure, Retry, idempotent};
 use super::forward::Outbound;
 use super::http2::to_origin::OriginStream;
-use super::io::EdgeIo;
 use super::line::Presence;
+use super::pool::Peer;
 use super::session;
 use super::side::{ClientSide, OriginSide};
 use super::tunnel::{self, Lifetime};
@@ -19,7 +19,7 @@ use crate::decide::origin_path::forwarded;
 use crate::decide::pick::{Pick, Tried, pick_origin};
 use crate::decide::ports::Silent;
 use crate::decide::request::Matched;
-use crate::http1::conn::{Conn, put_field};
+use crate::http1::conn::put_field;
 use crate::http1::fields::Known;
 use crate::http1::parse::{Framing, ResponseHead, Version, keeps_alive};
 use crate::model::group::{GroupId, NameCheck, OriginHttp};
@@ -66,6 +66,8 @@ pub async fn run(
             Ok(done) => return done,
             Err(failure) => failure,
         };
+        let status = failure.logged_status(visit.settings());
+        visit.view.pinned.metrics.origin_done(pick.origin, status, None);
         let allowed = match failure.retry() {
             Retry::Always => visit.upload.replay.possible(),
             Retry::IfIdempotent => {
@@ -117,18 +119,11 @@ async fn once(
     let origin = table.origin(pick.origin);
     let region = origin.region.map(|id| &table.region(id).name);
     presence.enter(region);
-    let attempted = Attempted {
-        pick,
-        scheme: way.scheme,
-        address: None,
-        tls: None,
-        started: tokio::time::Instant::now(),
-        reused: false,
-    };
-    visit.attempted = Some(attempted);
+    visit.attempted = Some(Attempted { pick, scheme: way.scheme, peer: Peer::default(), reused: false });
     let websocket = visit.asked.as_ref().is_some_and(|asked| asked.websocket);
     let connected = open(visit, way, pick, fresh, websocket).await?;
-    let mut side = send_head(visit, way, pick, connected)?;
+    let sent = tokio::time::Instant::now();
+    let mut side = send_head(visit, way, pick, connected.carrier)?;
     let patience = patience(visit, way);
     let method = visit.head.method.clone();
     let body_max = visit.settings().limits.body_bytes;
@@ -146,7 +141,7 @@ async fn once(
     let head = match exchange.head(|client, head| relay_interim(client, head, version)).await {
         Ok(head) if head.status == 101 => {
             visit.upload = upload;
-            return upgrade(visit, client, presence, side, &head, websocket).await;
+            return upgrade(visit, client, presence, pick, side, &head, websocket).await;
         }
         Ok(head) => head,
         Err(failure) => {
@@ -159,11 +154,12 @@ async fn once(
     let delivered = exchange.body(&mut visit.down).await;
     let complete = upload.complete();
     visit.upload = upload;
-    view.pinned.metrics.origin_done(
-        pick.origin,
-        head.status,
-        visit.attempted.as_ref().map(|a| a.started.elapsed()),
-    );
+    let (status, took) = match &delivered {
+        Delivered::Whole => (head.status, Some(sent.elapsed())),
+        Delivered::ClientGone => (head.status, None),
+        Delivered::Broken(failure) => (failure.logged_status(visit.settings()), None),
+    };
+    view.pinned.metrics.origin_done(pick.origin, status, took);
     match delivered {
         Delivered::Whole => {
             if complete {
@@ -213,25 +209,16 @@ async fn open(
     let tls = config.zip(tls.map(|tls| &tls.server_name));
     let http1_only = http1_only || by_host;
     let wish = Wish { limit, tls, http1_only, reuse: !fresh && !by_host };
-    let connected = connect(view.slot(pick.origin, way.scheme), &wish).await;
-    if let (Ok(Connected::H1 { conn, reused }), Some(attempted)) = (&connected, visit.attempted.as_mut()) {
-        attempted.reused = *reused;
-        attempted.address = conn.io().tcp().peer_addr().ok();
-        attempted.tls = conn.io().tls_names();
+    let connected = connect(view.slot(pick.origin, way.scheme), &wish).await?;
+    if let Some(attempted) = visit.attempted.as_mut() {
+        attempted.reused = connected.reused;
+        attempted.peer = connected.peer;
     }
-    if let Ok(connected) = &connected {
-        let reused = matches!(connected, Connected::H1 { reused: true, .. });
-        visit.worker.shared.metrics.origin_connection(reused);
-    }
-    connected
+    visit.worker.shared.metrics.origin_connection(connected.reused);
+    Ok(connected)
 }
 
-fn send_head(
-    visit: &mut Visit<'_>,
-    way: Way,
-    pick: Pick,
-    connected: Connected,
-) -> Result<OriginSide, Failure> {
+fn send_head(visit: &mut Visit<'_>, way: Way, pick: Pick, carrier: Carrier) -> Result<OriginSide, Failure> {
     let view = visit.view.clone();
     let table = &view.pinned.snapshot.table;
     let Some(asked) = &visit.asked else { return Err(Failure::Internal) };
@@ -244,16 +231,17 @@ fn send_head(
         line: visit.line,
         settings: &table.settings,
         origin: table.origin(pick.origin),
+        scheme: way.scheme,
         path: &path,
         reference: &visit.reference,
         framing,
     };
-    let side = match connected {
-        Connected::H1 { mut conn, .. } => {
+    let side = match carrier {
+        Carrier::H1(mut conn) => {
             conn.send_head(framing, |out| outbound.write(out));
             OriginSide::H1(conn)
         }
-        Connected::H2(session) => {
+        Carrier::H2(session) => {
             let mut stream = OriginStream::new(*session);
             let parts = outbound.parts().map_err(|_| Failure::Internal)?;
             stream.send_head(parts, framing == Framing::Empty).map_err(|_| Failure::Aborted)?;
@@ -322,7 +310,8 @@ fn keep(visit: &Visit<'_>, way: Way, pick: Pick, side: OriginSide, head: &Respon
         keeps_alive(&head.fields, head.version) && head.framing != Framing::UntilClose && conn.body_done();
     if reusable && !by_host && !conn.has_input() && origin.http == OriginHttp::Http1 {
         let most = visit.settings().limits.origin_idle;
-        visit.view.slot(pick.origin, way.scheme).put(conn, most);
+        let peer = visit.attempted.as_ref().map_or_else(Peer::default, |attempted| attempted.peer);
+        visit.view.slot(pick.origin, way.scheme).put(conn, peer, most);
     }
 }
 
@@ -330,6 +319,7 @@ async fn upgrade(
     visit: &mut Visit<'_>,
     client: &mut ClientSide<'_>,
     presence: &Presence,
+    pick: Pick,
     side: OriginSide,
     head: &ResponseHead,
     asked: bool,
@@ -338,6 +328,7 @@ async fn upgrade(
         // Nobody asked for another protocol.
         return Err(Failure::InvalidResponse);
     };
+    visit.view.pinned.metrics.origin_done(pick.origin, 101, None);
     visit.tell(101);
     visit.told.websocket = true;
     let reference = visit.reference;
@@ -357,19 +348,10 @@ async fn upgrade(
         idle: std::time::Duration::from_secs(WEBSOCKET_IDLE_S),
         total: std::time::Duration::from_secs(WEBSOCKET_TOTAL_S),
     };
-    let closed = tunnel(client, &mut origin, presence, lifetime).await;
+    let closed = tunnel::run(client, &mut origin, presence, lifetime).await;
     visit.bytes_in += client.bytes_in - before;
     if closed == tunnel::Closed::Isolated {
         visit.failure = Some(Failure::Isolated);
     }
     Ok(Done::Cut)
-}
-
-async fn tunnel(
-    client: &mut Conn<EdgeIo>,
-    origin: &mut Conn<EdgeIo>,
-    presence: &Presence,
-    lifetime: Lifetime,
-) -> tunnel::Closed {
-    tunnel::run(client, origin, presence, lifetime).await
 }

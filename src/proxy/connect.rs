@@ -11,22 +11,30 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::fail::Failure;
 use super::http2::to_origin;
 use super::io::EdgeIo;
-use super::pool::Slot;
+use super::pool::{Peer, Slot};
 use crate::http1::conn::Conn;
 use crate::model::group::OriginHttp;
 use crate::tls::origin::error_info;
 
 /// A connection that is ready for a request.
-pub enum Connected {
-    H1 { conn: Box<Conn<EdgeIo>>, reused: bool },
+#[derive(Debug)]
+pub struct Connected {
+    pub carrier: Carrier,
+    pub peer: Peer,
+    /// Another request went over it before.
+    pub reused: bool,
+}
+
+/// What carries a request.
+pub enum Carrier {
+    H1(Box<Conn<EdgeIo>>),
     H2(Box<Http2Session>),
 }
 
-impl std::fmt::Debug for Connected {
+impl std::fmt::Debug for Carrier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::H1 { reused: true, .. } => "H1 reused",
-            Self::H1 { .. } => "H1",
+            Self::H1(_) => "H1",
             Self::H2(_) => "H2",
         })
     }
@@ -51,36 +59,41 @@ pub async fn connect(slot: &Slot, wish: &Wish<'_>) -> Result<Connected, Failure>
         return connect_h2(slot, wish).await;
     }
     if wish.reuse
-        && let Some(conn) = slot.take()
+        && let Some((conn, peer)) = slot.take()
     {
-        return Ok(Connected::H1 { conn, reused: true });
+        return Ok(Connected { carrier: Carrier::H1(conn), peer, reused: true });
     }
     let io = open(slot, wish).await?;
-    Ok(Connected::H1 { conn: Box::new(Conn::new(io)), reused: false })
+    Ok(fresh_h1(io))
+}
+
+fn fresh_h1(io: EdgeIo) -> Connected {
+    let peer = Peer::of(&io);
+    Connected { carrier: Carrier::H1(Box::new(Conn::new(io))), peer, reused: false }
 }
 
 async fn connect_h2(slot: &Slot, wish: &Wish<'_>) -> Result<Connected, Failure> {
-    let known = slot.h2.borrow().iter().find(|conn| wish.reuse && conn.free_stream_slots() > 0).cloned();
-    if let Some(conn) = known
+    if let Some((conn, peer)) = wish.reuse.then(|| slot.shared()).flatten()
         && let Ok(Some(session)) = conn.spawn_stream().await
     {
-        return Ok(Connected::H2(Box::new(session)));
+        return Ok(Connected { carrier: Carrier::H2(Box::new(session)), peer, reused: true });
     }
     let io = open(slot, wish).await?;
     if let EdgeIo::Asked(tls) = &io
         && tls.get_ref().1.alpn_protocol() != Some(b"h2")
     {
         // The origin was set to HTTP/2 and does not offer it over TLS: HTTP/1.1 is what both can.
-        return Ok(Connected::H1 { conn: Box::new(Conn::new(io)), reused: false });
+        return Ok(fresh_h1(io));
     }
+    let peer = Peer::of(&io);
     let conn = match timeout(wish.limit, to_origin::connect(Box::new(io))).await {
         Ok(Ok(conn)) => conn,
         Ok(Err(_)) => return Err(Failure::InvalidResponse),
         Err(_) => return Err(Failure::Unreachable),
     };
-    slot.h2.borrow_mut().push(conn.clone());
+    slot.share(conn.clone(), peer);
     match conn.spawn_stream().await {
-        Ok(Some(session)) => Ok(Connected::H2(Box::new(session))),
+        Ok(Some(session)) => Ok(Connected { carrier: Carrier::H2(Box::new(session)), peer, reused: false }),
         _ => Err(Failure::Aborted),
     }
 }

@@ -10,6 +10,7 @@ use crate::http1::conn::put_field;
 use crate::http1::fields::{Field, Known, tokens};
 use crate::http1::parse::{Framing, RequestHead, Version};
 use crate::model::group::Origin;
+use crate::model::route::Scheme;
 use crate::model::settings::Settings;
 
 /// Everything that goes into a forwarded head.
@@ -20,6 +21,8 @@ pub struct Outbound<'o> {
     pub line: &'o Line,
     pub settings: &'o Settings,
     pub origin: &'o Origin,
+    /// Of the connection to the origin.
+    pub scheme: Scheme,
     /// Path as the origin gets it, without the query.
     pub path: &'o str,
     pub reference: &'o Reference,
@@ -148,9 +151,8 @@ impl Outbound<'_> {
     /// The parts make no valid URI.
     pub fn parts(&self) -> Result<http::request::Parts, http::Error> {
         let query = self.asked.query.as_ref().map_or(String::new(), |q| format!("?{}", q.as_str()));
-        let scheme = if self.line.scheme == crate::model::route::Scheme::Https { "https" } else { "http" };
         let uri = http::Uri::builder()
-            .scheme(scheme)
+            .scheme(self.scheme.as_str())
             .authority(self.host())
             .path_and_query(format!("{}{query}", self.path))
             .build()?;

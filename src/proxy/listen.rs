@@ -106,11 +106,11 @@ async fn steward(worker: Rc<Worker>) {
     let mut changes = worker.shared.live.changes();
     loop {
         // Without idle connections nothing ages: then only a change wakes this worker.
-        let idle = worker.idle_to_origins() > 0;
+        let keeps = worker.keeps_connections();
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(TIDY), if idle => {}
-            () = tokio::time::sleep(TIDY * 12), if !idle => {}
+            () = tokio::time::sleep(TIDY), if keeps => {}
+            () = tokio::time::sleep(TIDY * 12), if !keeps => {}
         }
         worker.tidy();
     }

@@ -31,31 +31,12 @@ pub fn close(visit: &Visit<'_>) {
     shared.metrics.bytes_out.inc_by(bytes_out);
     if let Some(failure) = &visit.failure {
         shared.metrics.failed(failure.error_info());
-        if let (Some(attempted), true) = (&visit.attempted, visit.told.status == 0 || origin_failed(failure))
-        {
-            let status = if *failure == Failure::OriginTimeout { 0 } else { failure.status(settings) };
-            pinned.metrics.origin_done(attempted.pick.origin, status, None);
-        }
     }
     if shared.log.is_on() && !visit.unlogged {
         let mut line = Vec::with_capacity(LINE);
         write(visit, took, status, (bytes_in, bytes_out), &mut line);
         shared.log.line(line);
     }
-}
-
-const fn origin_failed(failure: &Failure) -> bool {
-    matches!(
-        failure,
-        Failure::OriginTimeout
-            | Failure::OriginTls(_)
-            | Failure::Refused
-            | Failure::Unreachable
-            | Failure::Aborted
-            | Failure::Dns(_)
-            | Failure::InvalidResponse
-            | Failure::ResponseHeaderTooBig
-    )
 }
 
 /// Heads and bodies as they were written (HTTP/2: bodies, and heads before compression); for WebSockets what the
@@ -115,8 +96,8 @@ fn write(visit: &Visit<'_>, took: std::time::Duration, status: u16, bytes: (u64,
                 host: origin.host.as_str(),
                 port: origin.port(attempted.scheme).get(),
                 target: &target,
-                address: attempted.address,
-                tls: attempted.tls,
+                address: attempted.peer.address,
+                tls: attempted.peer.tls,
             }
         }),
         generation: visit.view.pinned.snapshot.generation.0,

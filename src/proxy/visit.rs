@@ -1,6 +1,5 @@
 //! One request's memory, from its head to its access line.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::arrive::Asked;
 use super::exchange::Upload;
 use super::fail::Failure;
 use super::line::Line;
+use super::pool::Peer;
 use super::side::Direction;
 use super::worker::{Reference, View, Worker};
 use crate::decide::pick::Pick;
@@ -23,9 +23,7 @@ use crate::model::settings::Settings;
 pub struct Attempted {
     pub pick: Pick,
     pub scheme: Scheme,
-    pub address: Option<SocketAddr>,
-    pub tls: Option<(&'static str, &'static str, &'static str)>,
-    pub started: Instant,
+    pub peer: Peer,
     pub reused: bool,
 }
 

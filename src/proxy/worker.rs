@@ -52,7 +52,8 @@ impl View {
         &self.slots[origin.0 as usize][scheme as usize]
     }
 
-    fn build(pinned: Arc<Pinned>, old: Option<&Self>) -> Self {
+    fn build(shared: &Shared, old: Option<&Self>) -> Self {
+        let pinned = shared.live.pin();
         let table = &pinned.snapshot.table;
         let same = |view: &&Self| {
             Arc::ptr_eq(&view.pinned.snapshot.table, table) && Arc::ptr_eq(&view.pinned.tls, &pinned.tls)
@@ -65,6 +66,7 @@ impl View {
         for slot in old.iter().flat_map(|view| view.slots.iter().flatten()) {
             known.entry((&slot.key.host, slot.key.port, slot.key.scheme)).or_default().push(slot);
         }
+        let gauge = &shared.metrics.idle_to_origins;
         let slot = |id: OriginId, scheme: Scheme| {
             let origin = table.origin(id);
             let tls = (scheme == Scheme::Https)
@@ -73,7 +75,10 @@ impl View {
             let (host, port) = (origin.host.clone(), origin.port(scheme).get());
             let there = known.get(&(&host, port, scheme)).cloned().unwrap_or_default();
             let key = SlotKey { host, port, scheme, http: origin.http, tls };
-            there.into_iter().find(|slot| slot.key == key).map_or_else(|| Slot::new(key), Rc::clone)
+            there
+                .into_iter()
+                .find(|slot| slot.key == key)
+                .map_or_else(|| Slot::new(key, gauge.clone()), Rc::clone)
         };
         let slots = table.origin_ids().map(|id| [slot(id, Scheme::Http), slot(id, Scheme::Https)]).collect();
         Self { pinned, slots }
@@ -106,7 +111,7 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(shared: Arc<Shared>, seed: u64) -> Self {
-        let view = Rc::new(View::build(shared.live.pin(), None));
+        let view = Rc::new(View::build(&shared, None));
         Self {
             shared,
             presences: Rc::default(),
@@ -121,7 +126,7 @@ impl Worker {
     pub fn view(&self) -> Rc<View> {
         let mut view = self.view.borrow_mut();
         if !self.shared.live.is(&view.pinned) {
-            let next = View::build(self.shared.live.pin(), Some(&view));
+            let next = View::build(&self.shared, Some(&view));
             next.close_unused();
             *view = Rc::new(next);
         }
@@ -141,9 +146,9 @@ impl Worker {
         self.presences.cut(isolated);
     }
 
-    /// Idle connections to origins, over all slots.
-    pub fn idle_to_origins(&self) -> usize {
-        self.view.borrow().slots.iter().flatten().map(|slot| slot.idle_count()).sum()
+    /// Whether any connection to an origin is kept that may grow old.
+    pub fn keeps_connections(&self) -> bool {
+        self.view.borrow().slots.iter().flatten().any(|slot| slot.keeps_any())
     }
 
     /// A pseudo-random number: good for sharing traffic, not for secrets.

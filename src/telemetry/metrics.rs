@@ -85,7 +85,8 @@ impl TableMetrics {
         }
     }
 
-    /// An origin answered to the end, or was given up (OriginRequestCount, OriginLatency; FD-J1: 0 for a timeout).
+    /// An attempt at an origin is over (OriginRequestCount; FD-J1: 0 for a timeout). `took`: from its request to the
+    /// last byte of a whole answer (OriginLatency).
     pub fn origin_done(&self, origin: OriginId, status: u16, took: Option<Duration>) {
         if let Some(origin) = self.origins.get(origin.0 as usize) {
             origin.requests[class(status)].inc();
@@ -213,7 +214,7 @@ impl Metrics {
             websockets: make.gauge("tidegate_websockets", "Open WebSockets"),
             in_flight: make.gauge("tidegate_requests_in_flight", "Requests that are being served"),
             idle_to_origins: make
-                .gauge("tidegate_origin_idle_connections", "Idle connections kept to origins"),
+                .gauge("tidegate_origin_idle_connections", "Idle HTTP/1 connections kept to origins"),
             lines_dropped: make
                 .counter("tidegate_access_lines_dropped_total", "Access lines that could not be written"),
             generation: make.gauge("tidegate_generation", "Generation of the table that serves"),

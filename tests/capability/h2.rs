@@ -168,6 +168,8 @@ pub async fn grpc_origin() -> SocketAddr {
                             Some(b"trailers".as_slice())
                         );
                         assert_eq!(parts.uri.path(), "/v2/bot.Chat/Say");
+                        // The scheme of this connection, whatever the client's was.
+                        assert_eq!(parts.uri.scheme_str(), Some("http"));
                         let head = http::Response::builder()
                             .header("content-type", "application/grpc")
                             .body(())
@@ -220,6 +222,12 @@ fn grpc() {
                 trailers.expect("trailers").get("grpc-status").map(|v| v.as_bytes()),
                 Some(b"0".as_slice())
             );
+        }
+        // One connection carried all of them, and every line names its address.
+        let connections = |kind| edge.metric(&format!("tidegate_origin_connections_total{{kind={kind:?}}}"));
+        assert_eq!((connections("opened"), connections("reused")), (1.0, 2.0));
+        for line in edge.lines(3) {
+            assert_eq!(line["properties"]["originIp"].as_str(), Some(origin.to_string().as_str()));
         }
     });
     let plain = Origin::start(|got| Reply::ok(got.line()));

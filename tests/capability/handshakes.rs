@@ -7,9 +7,9 @@ use std::sync::Arc;
 use rustls::crypto::ring::cipher_suite as suite;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ProtocolVersion, SupportedCipherSuite};
+use rustls::{HandshakeKind, ProtocolVersion, SupportedCipherSuite};
 
-use crate::harness::secure::SecureOrigin;
+use crate::harness::secure::{ANY, SecureOrigin};
 use crate::harness::{Origin, TestEdge};
 
 /// What came of a handshake with these suites on offer, in the client's order.
@@ -178,6 +178,30 @@ fn what_an_origin_sees() {
         let told = (seen.sni.as_deref(), seen.client_certificates, seen.version);
         assert_eq!(told, (sni, certificates, Some(ProtocolVersion::TLSv1_2)), "{host} {client}");
     }
+}
+
+/// Sessions with an origin resume, also over a change of the table that leaves it alone.
+#[test]
+fn sessions_with_origins_resume() {
+    let origin = SecureOrigin::start(&ANY, None);
+    let text = |patterns: &str| {
+        format!(
+            "[origin_groups.g.origins.o]\nhost = \"localhost\"\nhttps_port = {}\n{}\n[routes.r]\ndomains = [\"a.test\"]\n\
+             origin_group = \"g\"\nforwarding_protocol = \"https_only\"\npatterns = [{patterns}]\n",
+            origin.port,
+            origin.trusted(),
+        )
+    };
+    let edge = TestEdge::start(&text("\"/*\""));
+    let kind = || {
+        assert_eq!(crate::harness::get(edge.http, "a.test", "/").status, 200);
+        origin.handshakes.recv().expect("a handshake").kind
+    };
+    assert_eq!(kind(), Some(HandshakeKind::Full));
+    assert_eq!(kind(), Some(HandshakeKind::Resumed));
+    edge.apply(&text("\"/*\", \"/more/*\""));
+    assert_eq!(edge.control.table().0.0, 2, "another table serves");
+    assert_eq!(kind(), Some(HandshakeKind::Resumed));
 }
 
 /// Asks for a client certificate and takes any, or none.

@@ -1,7 +1,10 @@
 //! Access lines and metrics of real requests (section J).
 
-use crate::harness::{Client, Origin, TestEdge, get};
+use crate::failover::two;
+use crate::harness::edge::eventually;
+use crate::harness::{Client, Origin, Reply, TestEdge, get};
 use crate::routing::table;
+use crate::websocket::UPGRADE;
 
 /// FD-J2 on a socket: every property of the table is there, and is a string.
 #[test]
@@ -95,4 +98,75 @@ fn metrics_move_with_traffic() {
         edge.metric("tidegate_request_bytes_total") > 100.0
             && edge.metric("tidegate_response_bytes_total") > 12.0
     );
+}
+
+/// OriginRequestCount: every attempt counts once at its origin, whatever became of it; OriginLatency: whole answers
+/// only, and no WebSocket.
+#[test]
+fn every_attempt_is_counted_once() {
+    let first = Origin::start(|got| match got.line().split(' ').nth(1) {
+        Some("/retried") => Reply::Close,
+        Some("/cut") => Reply::Last(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc".to_vec()),
+        Some("/ws") => Reply::Echo,
+        _ => Reply::ok("whole"),
+    });
+    let second = Origin::fixed("second");
+    let edge = TestEdge::start(&two("", first.port(), second.port()));
+    assert_eq!(get(edge.http, "a.test", "/retried").text(), "second");
+    assert_eq!(get(edge.http, "a.test", "/").text(), "whole");
+    let mut client = Client::plain(edge.http);
+    client.send("GET /cut HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert!(client.answer().is_none(), "it is not whole");
+    let mut client = Client::plain(edge.http);
+    client.send(UPGRADE);
+    assert_eq!(client.head().expect("an answer").status, 101);
+    drop(client);
+    edge.lines(4);
+    let text = edge.control.metrics().text();
+    for (origin, status, count) in [
+        ("one", "0", 0),
+        ("one", "1xx", 1),
+        ("one", "2xx", 1),
+        ("one", "4xx", 0),
+        ("one", "5xx", 2),
+        ("two", "2xx", 1),
+        ("two", "5xx", 0),
+    ] {
+        let line = format!(
+            "tidegate_origin_requests_total{{group=\"g\",origin=\"{origin}\",status=\"{status}\"}} {count}"
+        );
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    assert_eq!(edge.metric("tidegate_origin_seconds_count{group=\"g\",origin=\"one\"}"), 1.0);
+    assert_eq!(edge.metric("tidegate_retries_total{cause=\"OriginConnectionAborted\"}"), 1.0);
+}
+
+/// Series of routes, origins and regions that left the table leave with them, those that stay keep their counts; the
+/// gauge of idle connections follows the pool.
+#[test]
+fn series_follow_the_table() {
+    let (first, second) = (Origin::fixed("x"), Origin::fixed("y"));
+    let edge = TestEdge::start(&two("", first.port(), second.port()));
+    get(edge.http, "a.test", "/");
+    eventually("a connection is kept", || edge.metric("tidegate_origin_idle_connections ") == 1.0);
+    eventually("a probe", || edge.control.metrics().text().contains("tidegate_probes_total{"));
+    edge.apply(&table(first.port(), ""));
+    let text = edge.control.metrics().text();
+    for gone in ["origin=\"one\"", "origin=\"two\"", "region=\"west\""] {
+        assert!(!text.contains(gone), "{gone} is still in\n{text}");
+    }
+    assert!(text.contains("tidegate_requests_total{route=\"r\",status=\"2xx\"} 1"), "{text}");
+    edge.apply(&table(second.port(), ""));
+    eventually("what was kept is closed", || edge.metric("tidegate_origin_idle_connections ") == 0.0);
+}
+
+/// A name that stands twice would be registered once, and counted by nobody else.
+#[test]
+fn names_of_metrics_are_unique() {
+    let source = include_str!("../../src/telemetry/metrics.rs");
+    let mut names: Vec<&str> = source.split('"').filter(|text| text.starts_with("tidegate_")).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), all > 20), (all, true), "{names:?}");
 }

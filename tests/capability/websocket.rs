@@ -4,7 +4,7 @@ use crate::harness::edge::eventually;
 use crate::harness::{Client, Origin, Reply, TestEdge};
 use crate::routing::table;
 
-const UPGRADE: &str = "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n";
+pub const UPGRADE: &str = "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 fn open(edge: &TestEdge) -> (Client, crate::harness::Answer) {
     let mut client = Client::plain(edge.http);
