@@ -246,9 +246,8 @@ fn draw(
     let place = rotation.place(turn);
     let at = field.places().nth(rotation.holder(weights, place)?)?;
     witness.drew(field.id(at), place, rotation.places);
-    field
-        .places()
-        .filter(|other| *other != at)
-        .for_each(|other| witness.left(field.id(other), Why::NotDrawn));
+    field.places().filter(|other| *other != at).for_each(|other| {
+        witness.left(field.id(other), Why::NotDrawn { places: rotation.share(weight(other)) })
+    });
     Some(at)
 }

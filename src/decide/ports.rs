@@ -32,8 +32,8 @@ pub enum Why {
     TooSlow { latency_ms: u32, fastest_ms: u32, slack_ms: u16 },
     /// The affinity cookie names another origin of the pool.
     OtherSession,
-    /// The draw went to another.
-    NotDrawn,
+    /// The draw went to another. `places`: how many of the rotation's equal places are this origin's.
+    NotDrawn { places: u64 },
 }
 
 /// A watcher of the decision. The data path's compiles to nothing.

@@ -1,9 +1,10 @@
-//! Where many requests of one kind go: the pick, asked for every turn and every fall of the dials.
+//! Where many requests of one kind go: one pick for every fall of the dials. A whole rotation gives every place once
+//! (FD-D11), so that the places which a pick tells of say what its other turns would have come to.
 
 use std::collections::BTreeMap;
 
 use super::pick::{Tried, pick_origin};
-use super::ports::Dice;
+use super::ports::{Dice, Why};
 use super::trail::{Step, Trail};
 use crate::model::group::{GroupId, OriginId};
 use crate::model::snapshot::Snapshot;
@@ -22,8 +23,8 @@ pub fn shares(snapshot: &Snapshot, group: GroupId, affinity: [Option<&str>; 2]) 
             rolls.push(if takes_part { 0 } else { 99 });
         }
         if probability > 0.0 {
-            turns(snapshot, group, affinity, &rolls, |id, share| {
-                *sums.entry(id).or_default() += share * probability
+            rotation(snapshot, group, affinity, &rolls, |id, share| {
+                *sums.entry(id).or_default() += share * probability;
             });
         }
     }
@@ -43,45 +44,48 @@ fn dialled_regions(snapshot: &Snapshot, group: GroupId) -> Vec<u8> {
         .collect()
 }
 
-struct Rolls<'r> {
-    turn: u64,
-    rolls: std::slice::Iter<'r, u32>,
-}
+struct Rolls<'r>(std::slice::Iter<'r, u32>);
 
 impl Dice for Rolls<'_> {
     fn turn(&mut self, _: GroupId) -> u64 {
-        self.turn
+        0
     }
     fn roll(&mut self, _: u32) -> u32 {
-        self.rolls.next().copied().unwrap_or(0)
+        self.0.next().copied().unwrap_or(0)
     }
 }
 
-/// One whole rotation under these rolls.
-fn turns(
+/// One whole rotation under these rolls: every origin of the pool with its part of 1.
+fn rotation(
     snapshot: &Snapshot,
     group: GroupId,
     affinity: [Option<&str>; 2],
     rolls: &[u32],
     mut add: impl FnMut(OriginId, f64),
 ) {
-    let mut of = 1;
-    let mut turn = 0;
-    let mut counts: BTreeMap<OriginId, u64> = BTreeMap::new();
-    while turn < of {
-        let mut dice = Rolls { turn, rolls: rolls.iter() };
-        let mut trail = Trail::default();
-        if let Some(pick) = pick_origin(snapshot, group, affinity, &Tried::default(), &mut dice, &mut trail) {
-            *counts.entry(pick.origin).or_default() += 1;
+    let mut trail = Trail::default();
+    let mut dice = Rolls(rolls.iter());
+    let Some(pick) = pick_origin(snapshot, group, affinity, &Tried::default(), &mut dice, &mut trail) else {
+        return;
+    };
+    let drawn = trail.steps.iter().find_map(|step| match step {
+        Step::Drew { of, .. } => Some(*of),
+        _ => None,
+    });
+    // Without a draw there is no choice: every turn would go there.
+    let of = drawn.unwrap_or(1);
+    let mut left = of;
+    for step in &trail.steps {
+        if let Step::Left { origin, why: Why::NotDrawn { places } } = step {
+            add(*origin, part(*places, of));
+            left = left.saturating_sub(*places);
         }
-        let places = trail.steps.iter().find_map(|step| match step {
-            Step::Drew { of, .. } => Some(*of),
-            _ => None,
-        });
-        of = places.unwrap_or(1);
-        turn += 1;
     }
-    // Whole numbers far below 2^53.
-    #[allow(clippy::cast_precision_loss)]
-    counts.into_iter().for_each(|(id, count)| add(id, count as f64 / of as f64));
+    add(pick.origin, part(left, of));
+}
+
+/// Whole numbers far below 2^53.
+#[allow(clippy::cast_precision_loss)]
+fn part(places: u64, of: u64) -> f64 {
+    places as f64 / of as f64
 }

@@ -84,6 +84,7 @@ fn reason(why: Why, table: &Table) -> String {
             format!("{latency_ms} ms is more than {slack_ms} ms above the fastest, {fastest_ms} ms (FD-D7)")
         }
         Why::OtherSession => String::from("the affinity cookie names another origin"),
-        Why::NotDrawn => String::from("the draw went to another"),
+        Why::NotDrawn { places: 1 } => String::from("the draw went to another, 1 place is its own"),
+        Why::NotDrawn { places } => format!("the draw went to another, {places} places are its own"),
     }
 }

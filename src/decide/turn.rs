@@ -34,6 +34,11 @@ impl Rotation {
         (turn % self.places) * self.step % self.places
     }
 
+    /// How many of the places belong to one of the weights.
+    pub fn share(&self, weight: u32) -> u64 {
+        u64::from(weight).checked_div(self.divisor).unwrap_or(0)
+    }
+
     /// Which of `weights` holds a place.
     pub fn holder(&self, weights: impl Iterator<Item = u32>, place: u64) -> Option<usize> {
         // In the weights' own unit, so that nothing has to be divided on the way.

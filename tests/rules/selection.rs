@@ -264,6 +264,33 @@ fn dials() {
     assert_eq!(counts(&lonely, 5), [5, 0]);
 }
 
+/// The shares that `explain` tells are what a whole rotation comes to, however long it is.
+#[test]
+fn shares_are_whole_rotations() {
+    let around = "[health]\nall_unhealthy = \"round_robin_all\"";
+    for (settings, weights, health) in [
+        ("", [3, 7, 10], ""),
+        ("", [800, 150, 50], "a down"),
+        ("", [997, 991, 983], ""),
+        ("", [5, 5, 5], "b down, c down"),
+        ("", [5, 1, 1], "a down, b down, c down"),
+        (around, [5, 1, 1], "a down, b down, c down"),
+    ] {
+        let keys = weights.map(|w| format!("weight = {w}"));
+        let names = ["a", "b", "c"];
+        let origins: Vec<(&str, &str)> = names.into_iter().zip(keys.iter().map(String::as_str)).collect();
+        let snapshot = with_health(snapshot(table(&group(settings, &origins))), health);
+        // A number of turns that every rotation here divides, but for the one of primes.
+        let turns = if weights[0] == 997 { 997 + 991 + 983 } else { 420 };
+        let counted = counts(&snapshot, turns);
+        let mut told = vec![0; 3];
+        for (id, share) in shares(&snapshot, GroupId(0), [None, None]) {
+            told[id.0 as usize] = (share * turns as f64 / 100.0).round() as usize;
+        }
+        assert_eq!(told, counted, "{settings} {weights:?} {health}");
+    }
+}
+
 /// Every filter says what it did, with its numbers.
 #[test]
 fn the_trail_says_why() {
