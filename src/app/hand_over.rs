@@ -164,7 +164,8 @@ fn sort(named: impl Iterator<Item = (String, OwnedFd)>) -> io::Result<Sockets> {
                 continue;
             }
             "https" => Scheme::Https,
-            _ => Scheme::Http,
+            "http" => Scheme::Http,
+            other => return Err(io::Error::other(format!("a socket for {other:?} was handed over"))),
         };
         let address = listener.local_addr()?;
         match bound.iter_mut().find(|b| b.scheme == scheme && b.address == address) {

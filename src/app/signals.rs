@@ -94,8 +94,8 @@ fn until_ended(
     })
 }
 
-#[expect(clippy::zombie_processes, reason = "this process ends while the new one goes on")]
 /// Starts the program anew from where it was started, and hands over the listeners.
+#[expect(clippy::zombie_processes, reason = "this process ends while the new one goes on")]
 fn upgrade(control: &Control, config: &Path, copies: &[(String, OwnedFd)]) -> std::io::Result<u32> {
     let path = hand_over::path(control.edge());
     let offer = Offer::open(path.clone())?;

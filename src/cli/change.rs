@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client, refusal};
+use super::client::{Answer, Client, accepted, refusal};
 use super::{Ended, Format, Reach, Trouble, Verdict, print};
 
 #[derive(Debug, Args)]
@@ -105,15 +105,12 @@ fn changes(list: &Value) -> String {
 
 pub fn history(reach: &Reach) -> Ended {
     let answer = Client::new(reach)?.call("GET", "/v1/history", &[], None)?;
-    if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer, None));
-        return Ok(Verdict::No);
-    }
+    let Some(body) = accepted(answer) else { return Ok(Verdict::No) };
     if reach.format == Format::Json {
-        print(&answer.body.to_string());
+        print(&body.to_string());
         return Ok(Verdict::Yes);
     }
-    print(&past(&answer.body));
+    print(&past(&body));
     Ok(Verdict::Yes)
 }
 

@@ -90,6 +90,15 @@ fn admin_of(path: &Path) -> Option<String> {
     Some(format!("http://{}", checked.edge.admin))
 }
 
+/// The body of an answer that is no refusal; a refusal is told on stderr.
+pub fn accepted(answer: Answer) -> Option<Value> {
+    if answer.status < 300 {
+        return Some(answer.body);
+    }
+    eprintln!("{}", refusal(&answer, None));
+    None
+}
+
 /// What a refusal says, for stderr. `file`: the name that diagnostics are to show instead of the edge's own.
 pub fn refusal(answer: &Answer, file: Option<&str>) -> String {
     let text = |key: &str| answer.body[key].as_str().unwrap_or("").to_owned();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::client::{Client, refusal};
+use super::client::{Client, accepted};
 use super::{Ended, Format, Reach, Trouble, Verdict, colour, print};
 use crate::config::{self, render};
 use crate::decide::explain::{Question, explain, parse_down};
@@ -51,11 +51,7 @@ fn live(args: &ExplainArgs, reach: &Reach) -> Result<Option<Value>, Trouble> {
     });
     let json = [("Content-Type", "application/json")];
     let answer = Client::new(reach)?.call("POST", "/v1/explain", &json, Some(&question.to_string()))?;
-    if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer, None));
-        return Ok(None);
-    }
-    Ok(Some(answer.body))
+    Ok(accepted(answer))
 }
 
 fn from_file(args: &ExplainArgs) -> Result<Value, Trouble> {

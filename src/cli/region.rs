@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::{Client, refusal};
+use super::client::{Client, accepted};
 use super::{Ended, Format, Reach, Verdict, print};
 
 #[derive(Debug, Args)]
@@ -44,15 +44,12 @@ pub fn run(args: &RegionArgs, reach: &Reach) -> Ended {
         &[("Content-Type", "application/json")],
         Some(&body.to_string()),
     )?;
-    if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer, None));
-        return Ok(Verdict::No);
-    }
+    let Some(body) = accepted(answer) else { return Ok(Verdict::No) };
     if reach.format == Format::Json {
-        print(&answer.body.to_string());
+        print(&body.to_string());
     } else {
-        let state = answer.body["state"].as_str().unwrap_or("");
-        print(&format!("region {}: {state}, dial {} %", args.name, answer.body["dial"]));
+        let state = body["state"].as_str().unwrap_or("");
+        print(&format!("region {}: {state}, dial {} %", args.name, body["dial"]));
     }
     Ok(Verdict::Yes)
 }

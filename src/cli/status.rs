@@ -4,18 +4,15 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::client::{Client, refusal};
+use super::client::{Client, accepted};
 use super::{Ended, Format, Reach, Verdict, print};
 
 pub fn run(reach: &Reach) -> Ended {
     let answer = Client::new(reach)?.call("GET", "/v1/health", &[], None)?;
-    if answer.status >= 300 {
-        eprintln!("{}", refusal(&answer, None));
-        return Ok(Verdict::No);
-    }
+    let Some(body) = accepted(answer) else { return Ok(Verdict::No) };
     match reach.format {
-        Format::Json => print(&serde_json::to_string_pretty(&answer.body)?),
-        Format::Text => print(&text(&answer.body)),
+        Format::Json => print(&serde_json::to_string_pretty(&body)?),
+        Format::Text => print(&text(&body)),
     }
     Ok(Verdict::Yes)
 }

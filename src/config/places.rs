@@ -110,11 +110,11 @@ fn source(section: &Section<'_, '_>, name: &str) -> Option<CertificateSource> {
 }
 
 fn domain_names(section: &Section<'_, '_>, key: &'static str) -> Vec<DomainName> {
-    let note = || {
-        Note::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label")
-    };
     let texts = section.list(key).unwrap_or_default();
-    texts.iter().filter_map(|text| Some(section.parse_at(text, note(), DomainName::parse)?.value)).collect()
+    texts
+        .iter()
+        .filter_map(|text| Some(section.parse_at(text, Note::domain_name(), DomainName::parse)?.value))
+        .collect()
 }
 
 /// Domains by name, in the order in which they are first met.

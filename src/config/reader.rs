@@ -52,6 +52,11 @@ impl Note {
         Self::new("host", "").help("write a DNS name or an IP address")
     }
 
+    /// For a domain; the parser's refusal is the message.
+    pub fn domain_name() -> Self {
+        Self::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label")
+    }
+
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

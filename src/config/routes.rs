@@ -144,14 +144,13 @@ fn domains(
     context: &mut Context<'_>,
     seen: &mut Seen,
 ) -> Vec<DomainId> {
-    let note = || {
-        Note::new("domain-name", "").help("write a DNS name, or *.NAME for every name with one more label")
-    };
     let listed = section.list("domains");
     let mistaken = listed.is_none() && section.has("domains");
     let texts = listed.unwrap_or_default();
-    let mut names: Vec<Located<DomainName>> =
-        texts.iter().filter_map(|text| section.parse_at(text, note(), DomainName::parse)).collect();
+    let mut names: Vec<Located<DomainName>> = texts
+        .iter()
+        .filter_map(|text| section.parse_at(text, Note::domain_name(), DomainName::parse))
+        .collect();
     if section.flag("link_to_default_domain").unwrap_or(false) {
         let span = section.span_of("link_to_default_domain");
         match endpoint {

@@ -312,9 +312,9 @@ impl Control {
         let pinned = room.pinned();
         match material(&room.file, &room.folder, &room.edge, &pinned.snapshot.table, Some(&pinned.tls)) {
             Ok(tls) => {
-                let changed = tls.watched().len();
+                let files = tls.watched().len();
                 room.refresh(Some(tls));
-                room.tell(Event::Certificates { changed });
+                room.tell(Event::Certificates { files });
             }
             Err(diagnostics) => {
                 let message = diagnostics.0.iter().map(|d| d.message.as_str()).collect::<Vec<_>>().join("; ");

@@ -12,7 +12,7 @@ pub enum Event {
     Transition { group: String, origin: String, up: bool, cause: Option<String> },
     Region { region: String, state: &'static str, dial: u8, by: String },
     Override { group: String, origin: String, verdict: Option<&'static str>, by: String },
-    Certificates { changed: usize },
+    Certificates { files: usize },
     CertificatesRefused { message: String },
     Draining,
 }
@@ -54,7 +54,7 @@ impl Event {
                     "a verdict was forced"
                 );
             }
-            Self::Certificates { changed } => tracing::info!(changed, "certificates were read anew"),
+            Self::Certificates { files } => tracing::info!(files, "certificates were read anew"),
             Self::CertificatesRefused { message } => {
                 tracing::warn!(message, "a certificate was refused, the old ones stay");
             }

@@ -18,7 +18,6 @@ use crate::model::group::{GroupId, OriginId};
 use crate::model::health_view::OriginHealth;
 use crate::model::route::Scheme;
 use crate::model::router::Found;
-use crate::model::settings::ErrorCodes;
 use crate::model::snapshot::Snapshot;
 use crate::model::table::Table;
 
@@ -162,8 +161,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Answer, Quest
     match for_request(table, &facts) {
         Decision::NoRoute(why) => {
             answer.decision = String::from("no_route");
-            let by_code = if table.settings.error_codes == ErrorCodes::Current { 404 } else { 400 };
-            answer.status = Some(table.settings.no_route_status.unwrap_or(by_code));
+            answer.status = Some(table.settings.status_without_route());
             answer.steps.push(no_route(why, table));
         }
         Decision::Redirect(matched) => {

@@ -125,8 +125,10 @@ impl Monitor {
         self.missing_succeed = table.settings.missing_samples_succeed;
         let mut streams: BTreeMap<ProbeTarget, Stream> = BTreeMap::new();
         let mut watched = Vec::with_capacity(table.origins.len());
+        let known: BTreeMap<_, _> = self.watched.iter().map(|w| ((&w.group, &w.origin), w)).collect();
         for id in table.origin_ids() {
-            let one = self.watch(table, id, now);
+            let (group, origin) = (&table.group(table.origin(id).group).name, &table.origin(id).name);
+            let one = watch(table, id, known.get(&(group, origin)).copied(), now);
             if let (Some(target), Some(probe)) = (&one.target, &table.group(table.origin(id).group).probe) {
                 let interval = Duration::from_secs(probe.interval.get().into());
                 match streams.get_mut(target) {
@@ -151,34 +153,6 @@ impl Monitor {
         self.watched = watched;
         self.fresh = false;
         self.judge(now, None);
-    }
-
-    fn watch(&self, table: &Table, id: OriginId, now: Moment) -> Watched {
-        let origin = table.origin(id);
-        let group = table.group(origin.group);
-        let probed = group.attached || table.settings.probe_unattached_groups;
-        let target = group.probe.as_ref().filter(|_| probed && origin.enabled).map(|probe| ProbeTarget {
-            host: origin.host.clone(),
-            port: origin.port(probe.protocol).get(),
-            scheme: probe.protocol,
-            path: probe.path.clone(),
-            method: probe.method,
-            host_header: origin.host_header.clone().unwrap_or_else(|| origin.host.to_string()),
-        });
-        let old = self.watched.iter().find(|w| w.group == group.name && w.origin == origin.name);
-        Watched {
-            group: group.name.clone(),
-            origin: origin.name.clone(),
-            region: origin.region.map(|r| table.region(r).name.to_string()),
-            enabled: origin.enabled,
-            target,
-            load_balancing: group.load_balancing,
-            up: true,
-            told: old.is_none_or(|w| w.told),
-            since: old.map_or(now, |w| w.since),
-            priority: origin.priority.get(),
-            weight: origin.weight.get(),
-        }
     }
 
     fn stream(
@@ -351,5 +325,33 @@ impl Monitor {
             priority: one.priority,
             weight: one.weight,
         }
+    }
+}
+
+/// An origin of a table as it is watched from now on; `old`: as it was watched so far.
+fn watch(table: &Table, id: OriginId, old: Option<&Watched>, now: Moment) -> Watched {
+    let origin = table.origin(id);
+    let group = table.group(origin.group);
+    let probed = group.attached || table.settings.probe_unattached_groups;
+    let target = group.probe.as_ref().filter(|_| probed && origin.enabled).map(|probe| ProbeTarget {
+        host: origin.host.clone(),
+        port: origin.port(probe.protocol).get(),
+        scheme: probe.protocol,
+        path: probe.path.clone(),
+        method: probe.method,
+        host_header: origin.host_header.clone().unwrap_or_else(|| origin.host.to_string()),
+    });
+    Watched {
+        group: group.name.clone(),
+        origin: origin.name.clone(),
+        region: origin.region.map(|r| table.region(r).name.to_string()),
+        enabled: origin.enabled,
+        target,
+        load_balancing: group.load_balancing,
+        up: true,
+        told: old.is_none_or(|w| w.told),
+        since: old.map_or(now, |w| w.since),
+        priority: origin.priority.get(),
+        weight: origin.weight.get(),
     }
 }

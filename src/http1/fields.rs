@@ -189,11 +189,6 @@ impl Fields {
         std::str::from_utf8(self.first(known)?).ok()
     }
 
-    /// Any value under a name that is not in [`Known`].
-    pub fn named(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|f| f.name.eq_ignore_ascii_case(name.as_bytes())).map(|f| f.value)
-    }
-
     /// Whether one of the comma-separated tokens under `known` is `token`.
     pub fn lists(&self, known: Known, token: &str) -> bool {
         self.all(known).flat_map(tokens).any(|t| t.eq_ignore_ascii_case(token.as_bytes()))

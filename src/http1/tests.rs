@@ -38,7 +38,7 @@ fn a_head_is_read_once() {
         (b"/a?b".as_slice(), Framing::Length(12), b"body".as_slice())
     );
     assert_eq!(head.fields.first(Known::Host), Some(b"x".as_slice()));
-    assert_eq!(head.fields.named("empty"), Some(b"".as_slice()));
+    assert_eq!(value(&head.fields, "empty"), Some(b"".as_slice()));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn trailers_are_read() {
     for piece in 1..text.len() {
         let (body, ended, trailers) = decode(Framing::Chunked, text, piece).expect("a body");
         assert_eq!((body.as_slice(), ended), (b"abc".as_slice(), true));
-        assert_eq!(trailers.expect("trailers").named("x-sum"), Some(b"1".as_slice()));
+        assert_eq!(value(&trailers.expect("trailers"), "x-sum"), Some(b"1".as_slice()));
     }
 }
 
@@ -164,4 +164,8 @@ proptest! {
         prop_assert!(ended && read == body);
         let _ = Bytes::from(read);
     }
+}
+
+fn value<'f>(fields: &'f Fields, name: &str) -> Option<&'f [u8]> {
+    fields.iter().find(|f| f.name.eq_ignore_ascii_case(name.as_bytes())).map(|f| f.value)
 }

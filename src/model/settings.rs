@@ -98,6 +98,17 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+impl Settings {
+    /// What a request without a route is answered (FD-B15).
+    pub const fn status_without_route(&self) -> u16 {
+        match (self.no_route_status, self.error_codes) {
+            (Some(status), _) => status,
+            (None, ErrorCodes::Current) => 404,
+            (None, ErrorCodes::Legacy) => 400,
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -57,7 +57,6 @@ fn location(visit: &Visit<'_>) -> String {
         _ => String::new(),
     };
     let query = asked.query.as_ref().map_or(String::new(), |q| format!("?{}", q.as_str()));
-    // The target as the client wrote it, so that nothing of it changes on the way.
     format!("https://{bare}{port}{}{query}", asked.path.as_str())
 }
 
@@ -72,16 +71,16 @@ async fn send(
     let without_body = visit.head.method == http::Method::HEAD;
     let length = body.len().to_string();
     let date = http_date(ambient::wall());
+    let reference = visit.reference;
     let lines = [
         ("Date", date.as_str()),
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Length", length.as_str()),
-        ("X-Azure-Ref", visit.reference.as_str()),
+        ("X-Azure-Ref", reference.as_str()),
         ("X-Cache", CACHE_STATUS),
     ];
     let lines = lines.into_iter().chain(extra.iter().map(|(name, value)| (*name, value.as_str())));
-    visit.told.status = status;
-    visit.told.first_byte = Some(visit.started.elapsed());
+    visit.tell(status);
     let sent = match client {
         ClientSide::H1(conn) => {
             let framing = if without_body { Framing::Empty } else { Framing::Length(body.len() as u64) };

@@ -1,11 +1,11 @@
 //! A request and its response on the wire: both directions at once, watched for silence, cuts and lost clients.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::fail::Failure;
 use super::line::Presence;
@@ -29,6 +29,34 @@ pub struct Patience {
     pub origin: Duration,
     /// A client that neither sends nor reads inside an exchange (FD-E25).
     pub client: Duration,
+}
+
+/// The time since something moved, with a timer that is set again only when it has run out.
+struct Silence<'s> {
+    last: Instant,
+    timer: Pin<&'s mut Sleep>,
+}
+
+impl<'s> Silence<'s> {
+    /// `timer` may run out too early, never too late for any limit that will be asked for.
+    fn from_now(timer: Pin<&'s mut Sleep>) -> Self {
+        Self { last: Instant::now(), timer }
+    }
+
+    fn broken(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Whether it has lasted for `limit`; else the timer wakes the task when it will have.
+    fn lasts(&mut self, limit: Duration, cx: &mut Context<'_>) -> bool {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            if self.last.elapsed() >= limit {
+                return true;
+            }
+            self.timer.as_mut().reset(self.last + limit);
+        }
+        false
+    }
 }
 
 /// What was read of a request's body, kept for another origin while it fits (FD-D28 d).
@@ -185,8 +213,8 @@ impl Exchange<'_, '_> {
         &mut self,
         mut interim: impl FnMut(&mut ClientSide<'_>, &ResponseHead),
     ) -> Result<ResponseHead, Failure> {
-        let mut last = Instant::now();
-        let mut sleep = pin!(sleep_until(last + self.patience.client.min(self.patience.origin)));
+        let timer = pin!(sleep(self.patience.client.min(self.patience.origin)));
+        let mut silence = Silence::from_now(timer);
         let mut seen = self.upload.direction.bytes;
         std::future::poll_fn(|cx| {
             if self.presence.poll_cut(cx).is_ready() {
@@ -202,7 +230,7 @@ impl Exchange<'_, '_> {
                     Ok(head) if matches!(head.status, 100 | 102..=199) => {
                         interim(self.client, &head);
                         if self.client.poll_flush(cx).is_ready() {
-                            last = Instant::now();
+                            silence.broken();
                         }
                     }
                     other => return Poll::Ready(other),
@@ -214,7 +242,7 @@ impl Exchange<'_, '_> {
             let moved = self.upload.direction.bytes + u64::from(uploaded);
             if moved != seen {
                 seen = moved;
-                last = Instant::now();
+                silence.broken();
             }
             // Silence is the client's only while its body is missing and the origin would take more of it.
             let clients = !uploaded && self.origin.poll_ready(cx).is_ready();
@@ -223,21 +251,15 @@ impl Exchange<'_, '_> {
             } else {
                 (self.patience.origin, Failure::OriginTimeout)
             };
-            while sleep.as_mut().poll(cx).is_ready() {
-                if last.elapsed() >= limit {
-                    return Poll::Ready(Err(failure));
-                }
-                sleep.as_mut().reset(last + limit);
-            }
-            Poll::Pending
+            if silence.lasts(limit, cx) { Poll::Ready(Err(failure)) } else { Poll::Pending }
         })
         .await
     }
 
     /// Carries the response's body down, and the rest of the request's up.
     pub async fn body(&mut self, down: &mut Direction) -> Delivered {
-        let mut last = Instant::now();
-        let mut sleep = pin!(sleep_until(last + self.patience.client.min(self.patience.origin)));
+        let timer = pin!(sleep(self.patience.client.min(self.patience.origin)));
+        let mut silence = Silence::from_now(timer);
         let mut seen = 0;
         std::future::poll_fn(|cx| {
             if self.presence.poll_cut(cx).is_ready() {
@@ -263,22 +285,15 @@ impl Exchange<'_, '_> {
             let moved = down.bytes + self.upload.direction.bytes;
             if moved != seen {
                 seen = moved;
-                last = Instant::now();
+                silence.broken();
             }
             let blocked = down.ended || self.client.poll_ready(cx).is_pending();
             let limit = if blocked { self.patience.client } else { self.patience.origin };
-            while sleep.as_mut().poll(cx).is_ready() {
-                if last.elapsed() >= limit {
-                    let ended = if blocked {
-                        Delivered::ClientGone
-                    } else {
-                        Delivered::Broken(Failure::OriginTimeout)
-                    };
-                    return Poll::Ready(ended);
-                }
-                sleep.as_mut().reset(last + limit);
+            match (silence.lasts(limit, cx), blocked) {
+                (false, _) => Poll::Pending,
+                (true, true) => Poll::Ready(Delivered::ClientGone),
+                (true, false) => Poll::Ready(Delivered::Broken(Failure::OriginTimeout)),
             }
-            Poll::Pending
         })
         .await
     }

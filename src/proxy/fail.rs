@@ -57,10 +57,7 @@ impl Failure {
     pub fn status(&self, settings: &Settings) -> u16 {
         let (current, legacy) = match self {
             Self::Malformed(_) => (400, 400),
-            Self::NoRoute => {
-                let by_code = if settings.error_codes == ErrorCodes::Current { 404 } else { 400 };
-                return settings.no_route_status.unwrap_or(by_code);
-            }
+            Self::NoRoute => return settings.status_without_route(),
             Self::LengthRequired => (411, 411),
             Self::SniMismatch => (421, 421),
             Self::TargetTooLong => (414, 400),

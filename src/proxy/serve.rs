@@ -163,9 +163,12 @@ pub async fn connection(worker: &Worker, line: &Line, io: EdgeIo, mut drain: wat
     let mut conn = Conn::new(io);
     let mut first = true;
     loop {
-        let view = worker.view();
-        let settings = &view.pinned.snapshot.table.settings;
-        let idle = if first { settings.client_header_timeout } else { settings.client_keep_alive };
+        // Nothing of a table is held while the connection waits: what is replaced meanwhile can go.
+        let idle = {
+            let view = worker.view();
+            let settings = &view.pinned.snapshot.table.settings;
+            if first { settings.client_header_timeout } else { settings.client_keep_alive }
+        };
         let waiting = tokio::select! {
             biased;
             input = timeout(idle, conn.wait_for_input()) => input,
@@ -175,16 +178,16 @@ pub async fn connection(worker: &Worker, line: &Line, io: EdgeIo, mut drain: wat
         if !matches!(waiting, Ok(Ok(true))) {
             return;
         }
-        if first
-            && worker.shared.h2c
-            && line.tls.is_none()
-            && prior_knowledge(&mut conn, settings.client_header_timeout).await
-        {
+        let (limits, patience) = {
+            let view = worker.view();
+            let settings = &view.pinned.snapshot.table.settings;
+            (head_limits(&settings.limits), settings.client_header_timeout)
+        };
+        if first && worker.shared.h2c && line.tls.is_none() && prior_knowledge(&mut conn, patience).await {
             return plain_h2(worker, line, conn, drain).await;
         }
         first = false;
-        let limits = head_limits(&settings.limits);
-        let deadline = tokio::time::Instant::now() + settings.client_header_timeout;
+        let deadline = tokio::time::Instant::now() + patience;
         let head = match timeout_at(deadline, conn.read_request(&limits)).await {
             Ok(Ok(Ok(Some(head)))) => head,
             Ok(Ok(Ok(None)) | Err(_)) => return,
@@ -197,7 +200,6 @@ pub async fn connection(worker: &Worker, line: &Line, io: EdgeIo, mut drain: wat
                 return linger(conn).await;
             }
         };
-        drop(view);
         // Boxed, so that a connection that waits is small.
         if !Box::pin(request(worker, line, head, ClientSide::H1(&mut conn))).await {
             return linger(conn).await;

@@ -1,5 +1,6 @@
 //! Every number the edge counts, and their Prometheus text. Handles are resolved once per table, not per request.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -247,20 +248,17 @@ impl Metrics {
 
     /// Series of what left the table. A series that never was cannot be removed, which is as good.
     fn forget(&self, old: &Table, new: &Table) {
-        for route in old.routes.iter().filter(|r| !new.routes.iter().any(|n| n.name == r.name)) {
+        let stays: BTreeSet<_> = new.routes.iter().map(|r| &r.name).collect();
+        for route in old.routes.iter().filter(|r| !stays.contains(&r.name)) {
             let name = route.name.as_str();
             CLASSES.iter().for_each(|class| drop(self.route_requests.remove_label_values(&[name, class])));
             let _ = self.route_latency.remove_label_values(&[name]);
         }
-        let full = |table: &Table, at: usize| {
-            let origin = &table.origins[at];
-            (table.group(origin.group).name.to_string(), origin.name.to_string())
-        };
-        let stays: std::collections::BTreeSet<_> = (0..new.origins.len()).map(|at| full(new, at)).collect();
-        for (group, origin) in
-            (0..old.origins.len()).map(|at| full(old, at)).filter(|name| !stays.contains(name))
-        {
-            let labels = [group.as_str(), origin.as_str()];
+        fn full(table: &Table) -> impl Iterator<Item = [&str; 2]> {
+            table.origins.iter().map(|o| [table.group(o.group).name.as_str(), o.name.as_str()])
+        }
+        let stays: BTreeSet<_> = full(new).collect();
+        for labels in full(old).filter(|labels| !stays.contains(labels)) {
             CLASSES.iter().for_each(|class| {
                 drop(self.origin_requests.remove_label_values(&[labels[0], labels[1], class]))
             });
@@ -270,7 +268,8 @@ impl Metrics {
             let _ = self.origin_latency.remove_label_values(&labels);
             let _ = self.origin_up.remove_label_values(&labels);
         }
-        for region in old.regions.iter().filter(|r| !new.regions.iter().any(|n| n.name == r.name)) {
+        let stays: BTreeSet<_> = new.regions.iter().map(|r| &r.name).collect();
+        for region in old.regions.iter().filter(|r| !stays.contains(&r.name)) {
             let _ = self.region_dial.remove_label_values(&[region.name.as_str()]);
         }
     }
