@@ -180,6 +180,7 @@ fn route_facts(out: &mut Facts, at: &str, route: &Route, table: &Table) {
     let mut fact = |name: &str, value: String| out.insert(format!("{at}.{name}"), value);
     let protocols = [("http", route.http), ("https", route.https)];
     fact("enabled", route.enabled.to_string());
+    fact("endpoint", route.endpoint.as_ref().map_or(String::from("none"), ToString::to_string));
     fact("domains", list(route.domains.iter().map(|id| &table.domain(*id).name)));
     fact("patterns", list(route.patterns.iter()));
     fact("protocols", list(protocols.into_iter().filter(|p| p.1).map(|p| p.0)));

@@ -100,6 +100,7 @@ fn route(
     Some(Route {
         name: parsed?.value,
         enabled,
+        endpoint: endpoint.map(|e| e.default_domain.clone()),
         domains,
         patterns: patterns.into_iter().map(|p| p.value).collect(),
         http,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::bounds::OriginTimeoutS;
-use super::domain::DomainId;
+use super::domain::{DomainId, DomainName};
 use super::group::GroupId;
 use super::name::RouteName;
 
@@ -108,6 +108,8 @@ impl std::fmt::Display for Pattern {
 pub struct Route {
     pub name: RouteName,
     pub enabled: bool,
+    /// Default domain of its endpoint (FD-A9), for the access line.
+    pub endpoint: Option<DomainName>,
     pub domains: Vec<DomainId>,
     pub patterns: Vec<Pattern>,
     /// Accepted client protocols (FD-B3).

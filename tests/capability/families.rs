@@ -1,4 +1,4 @@
-//! FD-E7: IPv6 and IPv4 on both sides. FD-J5: logs can be off.
+//! FD-E7: IPv6 and IPv4 on both sides. And access lines can be off.
 
 use crate::harness::{Origin, Reply, TestEdge, exchange, get};
 
@@ -28,7 +28,7 @@ fn both_families() {
     assert_eq!(origin.last().header("x-forwarded-for"), Some("::1"));
 }
 
-/// FD-J5: access lines are written where the file says, and nowhere when it says `off`.
+/// Access lines are written where the file says, and nowhere when it says `off`.
 #[test]
 fn logs_can_be_off() {
     let origin = Origin::fixed("here");

@@ -6,7 +6,7 @@ use crate::harness::{Client, Origin, Reply, TestEdge, get};
 use crate::routing::table;
 use crate::websocket::UPGRADE;
 
-/// FD-J2 on a socket: every property of the table is there, and is a string.
+/// Section J.2 on a socket: every property of its table is there, and is a string.
 #[test]
 fn the_fields_of_a_line() {
     let origin = Origin::fixed("here");
@@ -67,6 +67,18 @@ fn the_fields_of_a_line() {
     }
     for (name, value) in &properties {
         assert!(value.is_string() || name == "rulesEngineMatchNames", "{name} is {value}");
+    }
+}
+
+/// `endpoint` is the default domain of the route's endpoint; a route may have none.
+#[test]
+fn the_endpoint_of_a_line() {
+    let origin = Origin::fixed("here");
+    let text = table(origin.port(), "endpoint = \"e\"") + "[endpoints.e]\ndefault_domain = \"e.test\"\n";
+    for (text, want) in [(text, "e.test"), (table(origin.port(), ""), "")] {
+        let edge = TestEdge::start(&text);
+        let answer = get(edge.http, "a.test", "/");
+        assert_eq!(edge.line(answer.reference())["endpoint"], want);
     }
 }
 

@@ -113,6 +113,21 @@ fn verdicts_survive() {
     }
 }
 
+/// A table that was replaced goes, also while connections that came under it stay open and wait.
+#[test]
+fn replaced_tables_go() {
+    let origin = Origin::fixed("here");
+    let edge = TestEdge::start(&table(origin.port(), ""));
+    let mut idle = Client::plain(edge.http);
+    idle.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(idle.answer().expect("an answer").text(), "here");
+    let old = std::sync::Arc::downgrade(&edge.control.live().pin().snapshot.table);
+    applied(edge.apply(&table(origin.port(), "patterns = [\"/*\", \"/more\"]")));
+    crate::harness::edge::eventually("the old table is gone", || old.strong_count() == 0);
+    idle.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert_eq!(idle.answer().expect("an answer").text(), "here");
+}
+
 /// Law 8: with the files gone the edge goes on serving what it last knew.
 #[test]
 fn without_its_files() {

@@ -22,7 +22,7 @@ fn ask(edge: &TestEdge, sni: &str, host: &str) -> crate::harness::Answer {
     client.answer().expect("an answer")
 }
 
-/// FD-H15, FD-H14: the certificate by SNI, exact or by its wildcard. FD-J2's TLS fields. X-Forwarded-Proto is https.
+/// FD-H15, FD-H14: the certificate by SNI, exact or by its wildcard. The TLS fields of section J.2. X-Forwarded-Proto is https.
 #[test]
 fn certificates_by_name() {
     let origin = Origin::fixed("here");

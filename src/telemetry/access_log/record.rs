@@ -4,6 +4,8 @@ use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use crate::model::domain::DomainName;
+
 /// What one line says.
 #[derive(Debug, Clone)]
 pub struct AccessRecord<'r> {
@@ -31,6 +33,8 @@ pub struct AccessRecord<'r> {
     pub request_protocol: &'r str,
     pub tls: Option<(&'r str, &'r str, &'r str)>,
     pub route: &'r str,
+    /// Default domain of the route's endpoint, where it has one.
+    pub endpoint: Option<&'r DomainName>,
     pub status: u16,
     pub pop: &'r str,
     pub cache_status: &'r str,
@@ -159,7 +163,10 @@ impl AccessRecord<'_> {
         m.out.push(b'"');
         m.text("hostName", self.host);
         m.text("domain", self.host_header);
-        m.text("endpoint", self.pop);
+        match self.endpoint {
+            Some(domain) => m.plain("endpoint", domain),
+            None => m.text("endpoint", ""),
+        }
         m.text("sni", self.sni);
         m.plain("requestBytes", self.request_bytes);
         m.plain("responseBytes", self.response_bytes);

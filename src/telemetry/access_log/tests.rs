@@ -31,6 +31,7 @@ fn record<'r>(target: &'r [u8], agent: &'r [u8], text: &'r str) -> AccessRecord<
         tls: Some(("TLS 1.3", "TLS_AES_256_GCM_SHA384", "X25519")),
         route: "r",
         status: 200,
+        endpoint: None,
         pop: "edge-1",
         cache_status: "CONFIG_NOCACHE",
         error_info: "NoError",
